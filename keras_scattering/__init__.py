@@ -1,0 +1,17 @@
+"""Wavelet scattering transforms as native Keras layers."""
+
+import keras
+
+__version__ = "0.1.0"
+
+if keras.config.backend() != "tensorflow":
+    raise ValueError(
+        "keras_scattering runs on Keras' TensorFlow backend: set the environment variable "
+        "KERAS_BACKEND=tensorflow before Keras is imported. "
+        f"Received: KERAS_BACKEND={keras.config.backend()}"
+    )
+
+from keras_scattering.scattering1d import Scattering1D  # noqa: E402
+from keras_scattering.scattering2d import Scattering2D  # noqa: E402
+
+__all__ = ["Scattering1D", "Scattering2D"]

@@ -1,0 +1,99 @@
+"""The cascade: run the branches of a plan one after the other, each on a few items at a time.
+
+A branch filters the input by a group of wavelets of one resolution, and what follows from them;
+its signals are dropped before the next branch begins. Control dependencies tell the graph so,
+which would otherwise compute all branches at once and hold them all in memory.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from keras_scattering._spectral import (
+    Spectrum,
+    Weights,
+    average,
+    convolve,
+    extend,
+    modulus,
+    spectrum,
+)
+from keras_scattering.plans.plan import Branch, Design, Plan
+
+# Real samples of the signals computed at once: their temporaries fit in a processor's cache.
+_WORKING_SET = 2**20
+
+
+def _after(x: Spectrum, done: Sequence[tf.Tensor]) -> Spectrum:
+    """The same spectrum, not to be read before the given tensors are computed."""
+    if not done or tf.executing_eagerly():
+        return x
+    with tf.control_dependencies([done[-1]]):
+        return Spectrum(tf.identity(x.real), tf.identity(x.imag), x.lines)
+
+
+def _run(branch: Branch, x: Spectrum, weights: Weights, stack: bool) -> list[tf.Tensor]:
+    """The averages (b, paths, *outputs) of the nodes of a branch, if of one size in one tensor."""
+    spectra = {0: x}
+    outputs: list[tf.Tensor] = []
+    for i, node in enumerate(branch.nodes, start=1):
+        real, imag = convolve(_after(spectra[node.source], outputs), node.bank, weights)
+        u = tf.reshape(modulus(real, imag), (-1, len(node.rows), *node.bank.size))
+        if node.lines:
+            spectra[i] = spectrum(u, node.lines)
+        outputs.append(average(u, node.average, weights))
+    return [tf.concat(outputs, 1)] if stack else outputs
+
+
+def _in_chunks(
+    function: Callable[[Spectrum], list[tf.Tensor]], x: Spectrum, size: int, outputs: int
+) -> list[tf.Tensor]:
+    """Apply a function of a batch to at most `size` items at a time, in a loop of the graph."""
+    if x.real.shape[0] is not None and x.real.shape[0] <= size:
+        return function(x)
+    batch = tf.shape(x.real)[0]
+    count = tf.maximum(-(-batch // size), 1)
+    # Equal parts, since XLA needs one shape for all; fewer than `count` rows are padding.
+    size = -(-batch // count)
+
+    def split(plane: tf.Tensor) -> tf.Tensor:
+        rest = plane.shape[1:]
+        plane = tf.pad(plane, [(0, count * size - batch), *[(0, 0)] * len(rest)])
+        return tf.reshape(plane, (count, size, *rest))
+
+    parts = tf.map_fn(
+        lambda planes: function(Spectrum(*planes, x.lines)),
+        (split(x.real), split(x.imag)),
+        parallel_iterations=1,
+        fn_output_signature=[x.real.dtype] * outputs,
+    )
+    return [tf.reshape(y, (count * size, *y.shape[2:]))[:batch] for y in parts]
+
+
+@tf.autograph.experimental.do_not_convert
+def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[tf.Tensor]:
+    """Scattering coefficients of signals (batch, *size).
+
+    Returns:
+        If the plan is averaged, one tensor (batch, paths, *outputs); else one a path.
+    """
+    u = extend(x[:, None], plan.padding)
+    outputs = [average(u, design.average, weights)]
+    rows = [(0,)]
+    x_hat = spectrum(u, design.lines)
+    for branch in design.branches:
+        outputs += _in_chunks(
+            functools.partial(_run, branch, weights=weights, stack=plan.averaged),
+            _after(x_hat, outputs),
+            max(1, _WORKING_SET // branch.cost),
+            1 if plan.averaged else len(branch.nodes),
+        )
+        rows += [node.rows for node in branch.nodes]
+    order = np.argsort(np.concatenate(rows))
+    if not plan.averaged:
+        paths = [path for group in outputs for path in tf.unstack(group, axis=1)]
+        return [paths[i] for i in order]
+    y = tf.concat(outputs, 1)
+    return [y if (np.diff(order) == 1).all() else tf.gather(y, order, axis=1)]

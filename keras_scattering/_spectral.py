@@ -1,0 +1,171 @@
+"""The arithmetic of a plan on tensors: extend, transform, filter, take the modulus, average.
+
+Signals are real tensors (batch, paths, *grid); a spectrum is a pair of them, real and imaginary
+parts, cut to the box of lines that will be read. Wavelet spectra are real, so that apart from the
+FFTs themselves everything is real arithmetic, which costs half of its complex counterpart.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from keras_scattering.plans.grid import runs
+from keras_scattering.plans.plan import (
+    Average,
+    Bank,
+    Box,
+    Crop,
+    LowPass,
+    Mean,
+    Padding,
+    SpectralLowPass,
+)
+
+Weights = dict[str, tf.Tensor]
+_RFFT = {1: tf.signal.rfft, 2: tf.signal.rfft2d}
+_IFFT = {1: tf.signal.ifft, 2: tf.signal.ifft2d}
+
+
+class Spectrum(NamedTuple):
+    """Real and imaginary parts on a box of spectral lines."""
+
+    real: tf.Tensor
+    imag: tf.Tensor
+    lines: Box
+
+
+def _cut(x: tf.Tensor, start: Sequence[int], size: Sequence[int]) -> tf.Tensor:
+    """A box of the last axes."""
+    if tuple(x.shape[-len(size) :]) == tuple(size):
+        return x
+    other = len(x.shape) - len(size)
+    return tf.slice(x, [0] * other + [*start], [-1] * other + [*size])
+
+
+def _join(pieces: Sequence[tf.Tensor], axis: int) -> tf.Tensor:
+    return pieces[0] if len(pieces) == 1 else tf.concat(pieces, axis)
+
+
+def _run(x: tf.Tensor, axis: int, run: slice) -> tf.Tensor:
+    """A run of one of the last axes (`axis` negative), perhaps backwards."""
+    first, last = sorted((run.start, (run.stop if run.stop is not None else -1) - run.step))
+    whole = x.shape[axis + 1 :] if axis < -1 else ()
+    x = _cut(x, [first, *[0] * len(whole)], [last - first + 1, *whole])
+    return x if run.step > 0 else tf.reverse(x, [axis])  # a negative stride is far slower
+
+
+def _take(x: tf.Tensor, axis: int, index: np.ndarray) -> tf.Tensor:
+    """Elements of an axis by constant indices that make few runs."""
+    return _join([_run(x, axis, run) for run in runs(index)], axis)
+
+
+def extend(x: tf.Tensor, padding: Sequence[Padding]) -> tf.Tensor:
+    """Pad the last axes of a signal (..., *size)."""
+    for axis, rule in enumerate(padding, start=-len(padding)):
+        x = _join([_run(x, axis, run) for run in rule.pieces], axis)
+    if any(any(rule.zeros) for rule in padding):
+        batch_axes = len(x.shape) - len(padding)
+        x = tf.pad(x, [(0, 0)] * batch_axes + [rule.zeros for rule in padding])
+    return x
+
+
+def spectrum(u: tf.Tensor, lines: Box) -> Spectrum:
+    """FFT of a real signal on a box of lines.
+
+    Half of the lines are computed; X(-k) = conj X(k) gives what is asked of the other half.
+    """
+    rank = len(lines)
+    half = _RFFT[rank](u)
+    planes = tf.math.real(half), tf.math.imag(half)
+    size = u.shape[-rank:]
+    wanted = [np.arange(start, stop) for start, stop in lines]
+    last = wanted[-1] % size[-1]
+    direct = last <= size[-1] // 2
+    pieces: list[list[tf.Tensor]] = [[], []]
+    for run in np.split(np.arange(len(last)), np.nonzero(np.diff(direct))[0] + 1):
+        mirrored = not direct[run[0]]
+        index = [*wanted[:-1], last[run]]
+        for plane, found, odd in zip(planes, pieces, (False, True), strict=True):
+            for axis, (k, n) in enumerate(zip(index, size, strict=True), start=-rank):
+                plane = _take(plane, axis, (-k[::-1] if mirrored else k) % n)
+            if mirrored:
+                plane = tf.reverse(-plane if odd else plane, list(range(-rank, 0)))
+            found.append(plane)
+    return Spectrum(_join(pieces[0], -1), _join(pieces[1], -1), lines)
+
+
+def convolve(x: Spectrum, bank: Bank, weights: Weights) -> tuple[tf.Tensor, tf.Tensor]:
+    """Filter signals (b, p, *n) to (b, p, F, *size), sub-sampled: real and imaginary parts."""
+    first = [start for start, _ in x.lines]
+    outputs = []
+    for window in bank.windows:
+        filters = tf.unstack(weights[window.filters])
+        starts = [
+            [o - f + c * m for o, f, c, m in zip(window.origin, first, block, bank.size, strict=True)]
+            for block in np.ndindex(*window.blocks)
+        ]
+        planes = []
+        for plane in (x.real, x.imag):
+            terms = [
+                tf.expand_dims(_cut(plane, start, bank.size), 2) * block
+                for start, block in zip(starts, filters, strict=True)
+            ]
+            planes.append(terms[0] if len(terms) == 1 else tf.add_n(terms))
+        outputs.append(tf.complex(*planes))
+    y = _IFFT[len(bank.size)](_join(outputs, 2))
+    return tf.math.real(y), tf.math.imag(y)
+
+
+@tf.custom_gradient
+def modulus(real: tf.Tensor, imag: tf.Tensor) -> tuple:
+    """sqrt(real**2 + imag**2), with gradient zero where it is zero."""
+    rho = tf.sqrt(real * real + imag * imag)
+
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        scale = tf.math.divide_no_nan(upstream, rho)
+        return scale * real, scale * imag
+
+    return rho, gradient
+
+
+def _apply(u: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+    """Multiply the last axis of a tensor by a matrix.
+
+    As one product of two matrices: with broadcasting, TensorFlow 2.21's float32 `matmul` reads and
+    writes out of bounds on CPUs for shapes such as (2, 1, 40, 40) times (40, 8).
+    """
+    inputs, outputs = matrix.shape
+    y = tf.matmul(tf.reshape(u, (-1, inputs)), matrix)
+    return tf.reshape(y, (-1, *u.shape[1:-1], outputs))
+
+
+def _matrix_lowpass(u: tf.Tensor, rule: LowPass, weights: Weights) -> tf.Tensor:
+    if rule.blocks == 1:
+        for name in reversed(rule.matrices):
+            u = _apply(u, weights[name])
+            if len(rule.matrices) > 1:  # the next axis comes last; after two steps all is in order
+                u = tf.linalg.matrix_transpose(u)
+        return u
+    matrix = weights[rule.matrices[0]]
+    frames = tf.reshape(u, (-1, u.shape[1], rule.blocks, matrix.shape[0]))
+    parts = _apply(frames, matrix)
+    before, own, after = tf.split(parts, 3, axis=-1)
+    total = own + tf.roll(before, -1, axis=2) + tf.roll(after, 1, axis=2)
+    return tf.reshape(total, (-1, u.shape[1], math.prod(total.shape[2:])))[..., slice(*rule.keep)]
+
+
+def average(u: tf.Tensor, rule: Average, weights: Weights) -> tf.Tensor:
+    """Average signals (b, p, *n) as the plan says, to (b, p, *outputs)."""
+    match rule:
+        case LowPass():
+            return _matrix_lowpass(u, rule, weights)
+        case SpectralLowPass():
+            real, _ = convolve(spectrum(u, rule.bank.lines), rule.bank, weights)
+            return real[:, :, 0, slice(*rule.keep)]
+        case Mean():
+            return tf.reduce_mean(u, axis=list(range(2, len(u.shape))))
+        case Crop():
+            return u[(..., *[slice(*span) for span in rule.keep])]

@@ -1,0 +1,82 @@
+"""Checks of arguments. Each message names the argument, what is allowed, and what came."""
+
+import math
+import numbers
+from typing import Any
+
+import keras
+
+PADDINGS = ("reflect", "symmetric", "zero", "periodic", "none")
+
+
+def positive_int(name: str, value: Any) -> int:
+    """An integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"Argument `{name}` must be an integer of at least 1. Received: {name}={value!r}")
+    return int(value)
+
+
+def one_of(name: str, value: Any, allowed: tuple) -> Any:
+    """One of a few values."""
+    if isinstance(value, bool) or not any(type(value) is type(a) and value == a for a in allowed):
+        raise ValueError(
+            f"Argument `{name}` must be one of {', '.join(map(repr, allowed))}. "
+            f"Received: {name}={value!r}"
+        )
+    return value
+
+
+def int_or_pair(name: str, value: Any) -> tuple[int, int]:
+    """An integer, which stands for itself and 1, or a pair; for the first and the second order."""
+    if not isinstance(value, (tuple, list)):
+        return positive_int(name, value), 1
+    if len(value) != 2:
+        raise ValueError(
+            f"Argument `{name}` must be an integer or a pair of integers. Received: {name}={value!r}"
+        )
+    first, second = value
+    return positive_int(name, first), positive_int(name, second)
+
+
+def support(name: str, value: Any) -> float | str | None:
+    """The support of an average: None, "global", 0, or a number of samples of at least 1."""
+    if value is None or (isinstance(value, str) and value == "global"):
+        return value
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or not (value == 0 or (1 <= value and math.isfinite(value))):
+        raise ValueError(
+            f"Argument `{name}` must be None, 'global', 0, or a number of samples of at least 1. "
+            f"Received: {name}={value!r}"
+        )
+    return int(value) if isinstance(value, numbers.Integral) else float(value)
+
+
+def step(name: str, value: Any, support_name: str, support: Any, log2_default: int) -> int | None:
+    """An output step: a power of two within the support of the average, or None for the largest."""
+    if value is None:
+        return None
+    if support == "global" or (support is not None and support == 0):
+        raise ValueError(
+            f"Argument `{name}` has no meaning with {support_name}={support!r}: leave it None. "
+            f"Received: {name}={value!r}"
+        )
+    value = positive_int(name, value)
+    limit = default_step(support, log2_default)
+    if value & (value - 1) or value > limit:
+        raise ValueError(
+            f"Argument `{name}` must be a power of two, at most {limit} "
+            f"(from {support_name}={support!r}). Received: {name}={value!r}"
+        )
+    return value
+
+
+def default_step(support: Any, log2_default: int) -> int:
+    """The largest power of two within the support of an average."""
+    return 2 ** (math.floor(math.log2(support)) if support else log2_default)
+
+
+def data_format(value: Any) -> str:
+    """A Keras data format, None standing for the one Keras is set to."""
+    if value is None:
+        return keras.config.image_data_format()
+    return one_of("data_format", value, ("channels_last", "channels_first"))

@@ -1,0 +1,7 @@
+"""Wavelet filters, designed in NumPy float64; nothing here imports TensorFlow."""
+
+from keras_scattering.filters.bank import FilterBank
+from keras_scattering.filters.morlet1d import MorletBank1D
+from keras_scattering.filters.morlet2d import MorletBank2D
+
+__all__ = ["FilterBank", "MorletBank1D", "MorletBank2D"]

@@ -1,0 +1,55 @@
+"""What every filter bank offers: band-pass spectra `psi(n)`, a low-pass `phi()`, and their sum."""
+
+import abc
+
+import numpy as np
+
+
+class FilterBank(abc.ABC):
+    """A family of wavelets and its low-pass on one periodic grid.
+
+    Spectra are sampled at the FFT frequencies of the grid, in FFT order, real and float64. They are
+    computed on demand, one filter at a time, since a whole bank on a long grid is large.
+    """
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Size of the grid, one number an axis."""
+
+    @property
+    @abc.abstractmethod
+    def j(self) -> tuple[int, ...]:
+        """log2 of the sampling step that each filter's output allows."""
+
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """The number of band-pass filters."""
+
+    @abc.abstractmethod
+    def psi(self, n: int) -> np.ndarray:
+        """Spectrum of the band-pass filter of index `n`."""
+
+    @abc.abstractmethod
+    def phi(self) -> np.ndarray:
+        """Spectrum of the low-pass filter."""
+
+    def littlewood_paley(self) -> np.ndarray:
+        r"""Littlewood-Paley sum of the bank, as seen by real signals.
+
+        $$A(\omega) = |\hat\phi(\omega)|^2
+          + \tfrac12 \sum_n |\hat\psi_n(\omega)|^2 + |\hat\psi_n(-\omega)|^2$$
+
+        For real x, $\|x * \phi\|^2 + \sum_n \|x * \psi_n\|^2$ lies between
+        $\min A \, \|x\|^2$ and $\max A \, \|x\|^2$ (Mallat 2012, section 2.1).
+
+        Returns:
+            Array of shape `shape`, in FFT order.
+        """
+        total = self.phi() ** 2
+        for n in range(len(self)):
+            energy = self.psi(n) ** 2
+            # Flipping all axes and rolling by one maps line k to line -k.
+            mirrored = np.roll(np.flip(energy), 1, axis=tuple(range(energy.ndim)))
+            total += (energy + mirrored) / 2
+        return total

@@ -1,0 +1,132 @@
+"""Morlet wavelets on a line, and the constant-Q schedule that places them.
+
+Frequencies and widths are in cycles/sample (0.5 is Nyquist). Sources: Andén & Mallat, "Deep
+Scattering Spectrum", IEEE TSP 2014; Andreux et al., "Kymatio", JMLR 2020.
+"""
+
+import dataclasses
+import functools
+import math
+
+import numpy as np
+
+from keras_scattering.filters.bank import FilterBank
+
+SIGMA0 = 0.1  # width of the low-pass of support T = 1
+ALPHA = 5.0  # a filter is taken to end this many widths above its centre
+_R = math.sqrt(0.5)  # where neighbouring wavelets of an octave cross
+_UNDERFLOW = 39.0  # exp(-39**2 / 2) is 0 in float64
+
+
+def gaussian(xi: float, sigma: float, N: int) -> np.ndarray:
+    """The Gaussian of centre `xi` and width `sigma`, periodised, at `k / N` for k = 0..N-1."""
+    periods = min(math.ceil(math.sqrt(-2 * sigma**2 * math.log(1e-7)) + 1), 5)
+    spectrum = np.zeros(N)
+    for p in range(1 - periods, periods):
+        start = max(0, math.floor((xi - p - _UNDERFLOW * sigma) * N))
+        stop = min(N, math.ceil((xi - p + _UNDERFLOW * sigma) * N) + 1)
+        if start < stop:
+            omega = np.arange(start, stop) / N
+            spectrum[start:stop] += np.exp(-((omega + p - xi) ** 2) / (2 * sigma**2))
+    return spectrum
+
+
+def _normalise(spectrum: np.ndarray) -> np.ndarray:
+    """Divide by the l1 norm of the filter, so that max |x * psi| <= max |x|."""
+    return spectrum / np.abs(np.fft.ifft(spectrum)).sum()
+
+
+def morlet(xi: float, sigma: float, N: int) -> np.ndarray:
+    """Spectrum of the Morlet wavelet: a Gaussian bump less the low-pass that makes its mean zero."""
+    bump = gaussian(xi, sigma, N)
+    low = gaussian(0.0, sigma, N)
+    return _normalise(bump - bump[0] / low[0] * low)
+
+
+def lowpass(sigma: float, N: int) -> np.ndarray:
+    """Spectrum of the Gaussian low-pass of width `sigma`."""
+    return _normalise(gaussian(0.0, sigma, N))
+
+
+def schedule(J: int, Q: int) -> tuple[tuple[float, float], ...]:
+    """Centres and widths (xi, sigma) of the wavelets, from the highest frequency down.
+
+    Geometric, `Q` an octave, while the width stays above `sigma_min = 0.1 / 2**J`; then Q - 1 more
+    at that width, in equal steps, down towards zero.
+    """
+    xi = max(1 / (1 + 2 ** (3 / Q)), 0.35)
+    ratio = 2 ** (-1 / Q)
+    sigma = xi * (1 - ratio) / (1 + ratio) / math.sqrt(2 * math.log(1 / _R))
+    sigma_min = SIGMA0 / 2**J
+    wavelets = []
+    if sigma <= sigma_min:
+        xi = sigma  # as Kymatio and ScatNet do
+    else:
+        wavelets.append((xi, sigma))
+        while sigma > sigma_min / ratio:
+            xi, sigma = xi * ratio, sigma * ratio
+            wavelets.append((xi, sigma))
+    step = xi / Q
+    wavelets += [(xi - q * step, sigma_min) for q in range(1, Q)]
+    return tuple(wavelets)
+
+
+def resolution(xi: float, sigma: float) -> int:
+    """The j for which a band-pass signal may be sampled every 2**j samples."""
+    return math.floor(-math.log2(min(abs(xi) + ALPHA * sigma, 0.5))) - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class MorletBank1D(FilterBank):
+    """Morlet wavelets with `Q` filters an octave up to the scale `2**J`, on `N` points.
+
+    Args:
+        N: Number of points of the periodic grid.
+        J: log2 of the largest scale.
+        Q: Wavelets an octave.
+        T: Support of the low-pass in samples.
+
+    Source: Andén & Mallat 2014, with the schedule of Kymatio (Andreux et al. 2020).
+    """
+
+    N: int
+    J: int
+    Q: int
+    T: float
+
+    @functools.cached_property
+    def wavelets(self) -> tuple[tuple[float, float], ...]:
+        """(xi, sigma) of each filter, in cycles/sample."""
+        return schedule(self.J, self.Q)
+
+    @functools.cached_property
+    def j(self) -> tuple[int, ...]:
+        """log2 of the sampling step that each filter's output allows."""
+        return tuple(resolution(xi, sigma) for xi, sigma in self.wavelets)
+
+    @property
+    def xi(self) -> tuple[float, ...]:
+        """Centre frequencies in cycles/sample."""
+        return tuple(xi for xi, _ in self.wavelets)
+
+    @property
+    def sigma(self) -> tuple[float, ...]:
+        """Widths in cycles/sample."""
+        return tuple(sigma for _, sigma in self.wavelets)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size of the grid."""
+        return (self.N,)
+
+    def __len__(self) -> int:
+        """The number of wavelets."""
+        return len(self.wavelets)
+
+    def psi(self, n: int) -> np.ndarray:
+        """Spectrum of wavelet `n`, shape (N,)."""
+        return morlet(*self.wavelets[n], self.N)
+
+    def phi(self) -> np.ndarray:
+        """Spectrum of the low-pass of width `0.1 / T`, shape (N,)."""
+        return lowpass(SIGMA0 / self.T, self.N)

@@ -1,0 +1,102 @@
+"""Oriented Morlet wavelets on a plane (Bruna & Mallat, IEEE TPAMI 2013; Kymatio, JMLR 2020).
+
+Designed in space on the grid of the padded image and periodised, then transformed; the frequency
+of wavelet (j, theta) is (3 pi / 4) / 2**j radians/sample along (cos theta, sin theta), rows first.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from keras_scattering.filters.bank import FilterBank
+
+_NEGLIGIBLE = 9.0  # a Gaussian this many deviations out is below exp(-40)
+
+
+def _copies(size: int, reach: float) -> int:
+    """How many periods on each side to sum: all that count, at most two."""
+    return min(2, math.ceil(reach / size))
+
+
+def _wave_packets(
+    shape: tuple[int, int], sigma: float, theta: float, xi: float, slant: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """A Gaussian envelope and the Gabor function it carries, both in space and periodised."""
+    M, N = shape
+    reach = _NEGLIGIBLE * sigma * max(1.0, 1.0 / slant)
+    p, q = _copies(M, reach), _copies(N, reach)
+    u0 = np.arange(-p * M, (p + 1) * M)[:, None]
+    u1 = np.arange(-q * N, (q + 1) * N)[None, :]
+    cos, sin = math.cos(theta), math.sin(theta)
+    # u^T R diag(1, slant^2) R^T u: unit curvature along theta, slant^2 across it.
+    along, across = u0 * cos + u1 * sin, slant * (u1 * cos - u0 * sin)
+    envelope = np.exp(-(along**2 + across**2) / (2 * sigma**2)) * slant / (2 * np.pi * sigma**2)
+    gabor = envelope * (np.exp(1j * xi * cos * u0) * np.exp(1j * xi * sin * u1))
+    copies = (2 * p + 1, M, 2 * q + 1, N)
+    return envelope.reshape(copies).sum((0, 2)), gabor.reshape(copies).sum((0, 2))
+
+
+def lowpass_axis(N: int, sigma: float) -> np.ndarray:
+    """Spectrum of the periodised Gaussian of deviation `sigma` samples along one axis.
+
+    The low-pass of the plane is separable: it is the outer product of two of these.
+    """
+    copies = _copies(N, _NEGLIGIBLE * sigma)
+    u = np.arange(-copies * N, (copies + 1) * N)
+    bump = np.exp(-(u**2) / (2 * sigma**2)) / (math.sqrt(2 * np.pi) * sigma)
+    return np.fft.fft(bump.reshape(-1, N).sum(0)).real
+
+
+@dataclasses.dataclass(frozen=True)
+class MorletBank2D(FilterBank):
+    """`J` scales times `L` angles of Morlet wavelets on a grid of `grid` points.
+
+    Filter `n = j * L + l` has scale `2**j` and angle `angle(l)`.
+
+    Args:
+        grid: Rows and columns of the periodic grid.
+        J: Number of scales; the low-pass has deviation `0.8 * 2**(J - 1)` samples.
+        L: Number of angles in a half turn.
+
+    Source: Bruna & Mallat 2013; constants of ScatNet and Kymatio.
+    """
+
+    grid: tuple[int, int]
+    J: int
+    L: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size of the grid."""
+        return self.grid
+
+    @property
+    def j(self) -> tuple[int, ...]:
+        """log2 of the scale of each wavelet."""
+        return tuple(n // self.L for n in range(len(self)))
+
+    def __len__(self) -> int:
+        """The number of wavelets, J * L."""
+        return self.J * self.L
+
+    def angle(self, index: int) -> float:
+        """Direction of wavelet number `index` of each scale, in radians, from the row axis."""
+        return (int(self.L - self.L / 2 - 1) - index) * math.pi / self.L
+
+    def psi(self, n: int) -> np.ndarray:
+        """Spectrum of wavelet `n`, shape `grid`."""
+        j, index = divmod(n, self.L)
+        envelope, gabor = _wave_packets(
+            self.grid, 0.8 * 2**j, self.angle(index), 0.75 * math.pi / 2**j, 4 / self.L
+        )
+        wavelet = gabor - gabor.sum() / envelope.sum() * envelope
+        return np.fft.fft2(wavelet).real
+
+    def phi_axis(self, axis: int) -> np.ndarray:
+        """Spectrum of the low-pass along one axis, shape (grid[axis],)."""
+        return lowpass_axis(self.grid[axis], 0.8 * 2 ** (self.J - 1))
+
+    def phi(self) -> np.ndarray:
+        """Spectrum of the low-pass, shape `grid`."""
+        return np.outer(self.phi_axis(0), self.phi_axis(1))

@@ -1,0 +1,1 @@
+"""Plans: what each transform computes, in pure Python and NumPy."""

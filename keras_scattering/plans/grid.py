@@ -1,0 +1,99 @@
+"""The grid that signals live on: how it is padded, sampled, averaged and cut back."""
+
+import abc
+
+import numpy as np
+
+from keras_scattering.plans.compact import Arrays
+from keras_scattering.plans.plan import Average, Box, Crop, Mean, Padding
+
+
+def runs(index: np.ndarray) -> tuple[slice, ...]:
+    """An index array as few slices of step 1 or -1."""
+    index = np.asarray(index)
+    pieces, start = [], 0
+    while start < len(index):
+        step = int(index[start + 1] - index[start]) if start + 1 < len(index) else 1
+        if abs(step) != 1:
+            step = 1
+        stop = start + 1
+        while stop < len(index) and index[stop] - index[stop - 1] == step:
+            stop += 1
+        end = int(index[stop - 1]) + step
+        pieces.append(slice(int(index[start]), None if end < 0 else end, step))
+        start = stop
+    return tuple(pieces)
+
+
+_NUMPY_MODES = {"reflect": "reflect", "symmetric": "symmetric", "periodic": "wrap"}
+
+
+def pad_axis(N: int, before: int, after: int, padding: str) -> Padding:
+    """Extension of an axis of `N` samples; reflections repeat as often as it takes."""
+    if padding == "zero":
+        return Padding((slice(0, N, 1),), (before, after))
+    if before == after == 0:
+        return Padding((slice(0, N, 1),))
+    index = np.pad(np.arange(N), (before, after), mode=_NUMPY_MODES[padding])  # type: ignore[call-overload]
+    return Padding(runs(index))
+
+
+class Grid(abc.ABC):
+    """A padded grid, and the average over it.
+
+    `T` is "global" for a mean over the whole grid, 0 for no average, else local.
+    """
+
+    T: float | str | None
+
+    @property
+    @abc.abstractmethod
+    def padded(self) -> tuple[int, ...]:
+        """Samples after padding, an axis."""
+
+    @property
+    @abc.abstractmethod
+    def extension(self) -> tuple[Padding, ...]:
+        """How each axis is extended."""
+
+    @property
+    @abc.abstractmethod
+    def log2_stride(self) -> int:
+        """log2 of the output step of a local average."""
+
+    @abc.abstractmethod
+    def keep(self, k: int) -> Box:
+        """The samples [start, stop) that are not padding, with one sample every 2**k."""
+
+    @abc.abstractmethod
+    def lowpass(self, arrays: Arrays, k: int) -> Average:
+        """The local average of a signal sampled every 2**k, at the output step."""
+
+    @abc.abstractmethod
+    def coarsen(self, spectra: np.ndarray, k: int) -> np.ndarray:
+        """Filters (F, *padded) as they act on signals sampled every 2**k."""
+
+    @property
+    def local(self) -> bool:
+        """Whether outputs are averages over windows of the signal."""
+        return self.T is None or self.T not in ("global", 0)
+
+    def size(self, k: int) -> tuple[int, ...]:
+        """Size of the padded grid with one sample every 2**k."""
+        return tuple(n >> k for n in self.padded)
+
+    def sampling(self, j: int) -> int:
+        """log2 of the step at which a signal of scale j is kept: its own, or the output's."""
+        return min(j, self.log2_stride) if self.local else j
+
+    def average(self, arrays: Arrays, k: int) -> Average:
+        """How a signal sampled every 2**k is averaged."""
+        if self.T == "global":
+            return Mean()
+        return self.lowpass(arrays, k) if self.local else Crop(self.keep(k))
+
+    def output_size(self, k: int) -> tuple[int, ...]:
+        """Size of the output of a path whose signal is sampled every 2**k."""
+        if self.T == "global":
+            return ()
+        return tuple(stop - start for start, stop in self.keep(self.log2_stride if self.local else k))

@@ -1,0 +1,145 @@
+"""The plan of the one-dimensional scattering transform (Andén & Mallat 2014)."""
+
+import dataclasses
+import functools
+import math
+
+import numpy as np
+
+from keras_scattering.filters.morlet1d import SIGMA0, MorletBank1D, lowpass
+from keras_scattering.plans.compact import Arrays, circulant, periodise
+from keras_scattering.plans.grid import Grid, pad_axis
+from keras_scattering.plans.plan import Average, Box, LowPass, Padding, Plan, SpectralLowPass
+from keras_scattering.plans.wavelet import plan_wavelet
+
+# Above this many output samples a support of the low-pass, averaging is cheaper in Fourier.
+_DENSE_OUTPUTS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class TimeAxis(Grid):
+    """A padded time axis and the average along it.
+
+    Args:
+        N: Samples of the signal.
+        J: log2 of the largest scale.
+        T: Support of the low-pass; None, "global" and 0 all give the low-pass 2**J.
+        stride: Output step, or None for 2**floor(log2 T).
+        padding: How the signal is extended.
+    """
+
+    N: int
+    J: int
+    T: float | str | None
+    stride: int | None
+    padding: str
+
+    def __post_init__(self) -> None:
+        if self.N < 2**self.J:
+            raise ValueError(
+                f"The signal must have at least 2**J = {2**self.J} samples. "
+                f"Received: J={self.J}, a signal of {self.N} samples"
+            )
+        if self.support > self.N:
+            raise ValueError(
+                f"Argument `T` must not exceed the signal's {self.N} samples. Received: T={self.T}"
+            )
+        if self.padding == "none" and self.N % self._multiple:
+            raise ValueError(
+                f"With padding='none' the signal's size must be a multiple of {self._multiple} "
+                f"(J={self.J}, T={self.T}). Received: a signal of {self.N} samples"
+            )
+
+    @property
+    def support(self) -> float:
+        """Support of the low-pass in samples."""
+        return float(self.T) if self.T and self.T != "global" else float(2**self.J)
+
+    @property
+    def log2_T(self) -> int:
+        """log2 of the largest power of two within the support."""
+        return math.floor(math.log2(self.support))
+
+    @property
+    def log2_stride(self) -> int:
+        """log2 of the output step."""
+        return self.log2_T if self.stride is None else self.stride.bit_length() - 1
+
+    @property
+    def _multiple(self) -> int:
+        return 2 ** max(self.J, self.log2_T)
+
+    @functools.cached_property
+    def samples(self) -> int:
+        """Samples after padding."""
+        if self.padding in ("periodic", "none"):
+            return -(-self.N // self._multiple) * self._multiple
+        # Three times the support of the low-pass on each side, where one reflection reaches that far.
+        half = self.N // 2
+        h = np.abs(np.fft.ifft(lowpass(SIGMA0 / self.support, self.N)))[:half]
+        tail = np.cumsum(h[::-1])[::-1]
+        (small,) = np.nonzero(tail <= 1e-3)
+        support = 1 + int(small[0]) if len(small) else half
+        largest = math.floor(math.log2(3 * self.N - 2))
+        return 2 ** min(math.ceil(math.log2(self.N + 6 * support)), largest)
+
+    @property
+    def left(self) -> int:
+        """Samples of padding before the signal."""
+        return 0 if self.padding in ("periodic", "none") else (self.samples - self.N) // 2
+
+    @property
+    def padded(self) -> tuple[int, ...]:
+        """Samples after padding."""
+        return (self.samples,)
+
+    @property
+    def extension(self) -> tuple[Padding, ...]:
+        """How the signal is extended."""
+        mode = "periodic" if self.padding == "none" else self.padding
+        return (pad_axis(self.N, self.left, self.samples - self.N - self.left, mode),)
+
+    def keep(self, k: int) -> Box:
+        """The samples [start, stop) of the signal itself, one every 2**k."""
+        return ((-(-self.left // 2**k), -(-(self.left + self.N) // 2**k)),)
+
+    def coarsen(self, spectra: np.ndarray, k: int) -> np.ndarray:
+        """Filters on a coarser axis: the sum of their aliases."""
+        return periodise(spectra, self.size(k))
+
+    def lowpass(self, arrays: Arrays, k: int) -> Average:
+        """By matrices over frames of the signal, or in Fourier where outputs are many."""
+        (n,), (outputs,) = self.size(k), self.size(self.log2_stride)
+        (keep,) = self.keep(self.log2_stride)
+        name, step = f"phi_{k}", 2 ** (self.log2_stride - k)
+        phi = self.coarsen(lowpass(SIGMA0 / self.support, self.samples)[None], k)
+        if self.support > _DENSE_OUTPUTS * 2**self.log2_stride:
+            # The window starts at a multiple of the output's size, so that no phase is lost.
+            box = ((0,), (1,)) if n == outputs else ((-outputs,), (2,))
+            return SpectralLowPass(arrays.bank(name, phi, (outputs,), box), keep)
+        h = np.fft.ifft(phi[0]).real
+        reach = int(np.nonzero(np.abs(h[: n // 2 + 1]) > arrays.threshold * h[0])[0][-1]) + 1
+        for blocks in range(outputs // 2, 3, -1):
+            if outputs % blocks == 0 and n // blocks >= reach:
+                frame = outputs // blocks
+                matrix = circulant(h, step, range(-frame, 2 * frame))[: n // blocks]
+                return LowPass((arrays.add(name, matrix),), blocks, keep)
+        return LowPass((arrays.add(name, circulant(h, step, range(*keep))),))
+
+
+def plan_scattering1d(
+    N: int,
+    J: int,
+    Q: tuple[int, int],
+    T: float | str | None,
+    stride: int | None,
+    max_order: int,
+    padding: str,
+) -> Plan:
+    """The plan of `Scattering1D` for signals of `N` samples."""
+    time = TimeAxis(N, J, T, stride, padding)
+    first, second = (MorletBank1D(time.samples, J, q, time.support) for q in Q)
+    columns = [
+        {"j": bank.j, "xi": bank.xi, "sigma": bank.sigma} for bank in (first, second)
+    ]
+    return plan_wavelet(time, (first, second), max_order, columns)

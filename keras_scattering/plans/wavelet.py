@@ -1,0 +1,132 @@
+r"""The plan of a wavelet scattering transform on any grid (Mallat 2012; Bruna & Mallat 2013).
+
+$$S_0 x = x * \phi \quad S_1 x = |x * \psi_{n_1}| * \phi \quad
+  S_2 x = ||x * \psi_{n_1}| * \psi_{n_2}| * \phi$$
+
+over all n1, and all (n1, n2) with j2 > j1: a modulus moves energy towards low frequencies only.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from keras_scattering.filters import FilterBank
+from keras_scattering.plans.compact import Arrays, hull, periodise
+from keras_scattering.plans.grid import Grid
+from keras_scattering.plans.plan import Average, Bank, Branch, Design, Node, Plan
+
+# Samples of the signals that are computed together, for one item of a batch.
+_GROUP = 2**21
+
+
+def _pieces(group: Sequence[int], samples: int) -> list[tuple[int, ...]]:
+    """Cut a group of filters so that their outputs, of `samples` each, stay small together."""
+    count = max(1, _GROUP // samples)
+    return [tuple(group[i : i + count]) for i in range(0, len(group), count)]
+
+
+def _by_scale(j: Sequence[int]) -> dict[int, list[int]]:
+    """Filter indices by their scale j."""
+    groups: dict[int, list[int]] = {}
+    for n, scale in enumerate(j):
+        groups.setdefault(scale, []).append(n)
+    return groups
+
+
+def _stack(bank: FilterBank, group: Sequence[int]) -> np.ndarray:
+    return np.stack([bank.psi(n) for n in group])
+
+
+def plan_wavelet(
+    grid: Grid,
+    banks: tuple[FilterBank, FilterBank],
+    max_order: int,
+    columns: Sequence[dict[str, Sequence[float]]],
+) -> Plan:
+    """The plan of a scattering transform of order 1 or 2.
+
+    Args:
+        grid: Where signals live and how they are averaged.
+        banks: The wavelets of the first and of the second order, on the padded grid.
+        max_order: 1 or 2.
+        columns: For each order, metadata of its filters: a name and one value a filter.
+    """
+    j1, j2 = banks[0].j, banks[1].j
+    groups = _by_scale(j1), _by_scale(j2) if max_order == 2 else {}
+    paths: list[tuple[int, ...]] = [(), *((n1,) for n1 in range(len(j1)))]
+    paths += [
+        (n1, n2) for n1 in range(len(j1)) for j in groups[1] if j > j1[n1] for n2 in groups[1][j]
+    ]
+    row = {path: i for i, path in enumerate(paths)}
+
+    def design(dtype: np.dtype) -> Design:
+        arrays = Arrays(dtype)
+
+        @functools.cache
+        def average(k: int) -> Average:
+            return grid.average(arrays, k)
+
+        @functools.cache
+        def psi2(j: int) -> np.ndarray:
+            return _stack(banks[1], groups[1][j])
+
+        @functools.cache
+        def second(k: int, j: int) -> Bank:
+            spectra = grid.coarsen(psi2(j), k)
+            return arrays.bank(f"psi2_{k}_{j}", spectra, grid.size(grid.sampling(j)))
+
+        def branch(piece: tuple[int, ...], j: int) -> Branch:
+            """First-order filters of one scale, and all second-order ones that follow them."""
+            k = grid.sampling(j)
+            first = arrays.bank(f"psi1_{piece[0]}", _stack(banks[0], piece), grid.size(k))
+            followers = [
+                Node(
+                    source=1,
+                    bank=second(k, later),
+                    average=average(grid.sampling(later)),
+                    rows=tuple(row[n1, n2] for n1 in piece for n2 in groups[1][later]),
+                )
+                for later in groups[1]
+                if later > j
+            ]
+            rows = tuple(row[(n1,)] for n1 in piece)
+            lines = hull([node.bank.lines for node in followers])
+            return Branch((Node(0, first, average(k), rows, lines), *followers))
+
+        branches = tuple(
+            branch(piece, j)
+            for j, group in groups[0].items()
+            for piece in _pieces(group, math.prod(grid.size(grid.sampling(j))))
+        )
+        lines = hull([branch.nodes[0].bank.lines for branch in branches])
+        return Design(lines, average(0), branches, arrays)
+
+    def scale(path: tuple[int, ...]) -> int:
+        """log2 of the step at which the modulus of a path is kept."""
+        return grid.sampling((0, *(j[n] for j, n in zip((j1, j2), path, strict=False)))[-1])
+
+    return Plan(
+        grid.extension,
+        _meta(paths, columns),
+        tuple(grid.output_size(scale(path)) for path in paths),
+        grid.T != 0,
+        design,
+    )
+
+
+def _meta(
+    paths: Sequence[tuple[int, ...]], columns: Sequence[dict[str, Sequence[float]]]
+) -> dict[str, np.ndarray]:
+    """One row a path: its order, and for each order the filter's index and columns."""
+    meta = {"order": np.array([len(path) for path in paths])}
+    for o, filters in enumerate(columns):
+        n = np.array([path[o] if len(path) > o else -1 for path in paths])
+        meta[f"n{o + 1}"] = n
+        for name, values in filters.items():
+            values = np.asarray(values)
+            missing = -1 if values.dtype.kind == "i" else np.nan
+            # Index -1 reads the last element: what stands for a missing value.
+            meta[f"{name}{o + 1}"] = np.append(values, missing).astype(values.dtype)[n]
+    return meta

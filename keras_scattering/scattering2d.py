@@ -1,0 +1,114 @@
+"""Scattering of images."""
+
+from typing import Any
+
+import keras
+
+from keras_scattering import _validate
+from keras_scattering._layer import ScatteringLayer
+from keras_scattering.plans.plan import Plan
+from keras_scattering.plans.scattering2d import plan_scattering2d
+
+
+@keras.saving.register_keras_serializable(package="keras_scattering")
+class Scattering2D(ScatteringLayer):
+    r"""Wavelet scattering of images: stable to deformation, translation-invariant, nothing to train.
+
+    $$S_0 x = x * \phi \quad S_1 x(n_1) = |x * \psi_{n_1}| * \phi \quad
+      S_2 x(n_1, n_2) = ||x * \psi_{n_1}| * \psi_{n_2}| * \phi$$
+
+    with Morlet wavelets psi of scale 2**j, j = 0..J-1, and angle theta_l, l = 0..L-1, filter index
+    n = j L + l; all n1, and all (n1, n2) with j2 > j1. The wavelet's frequency is
+    (3 pi / 4) / 2**j radians/sample, its envelope a Gaussian of deviation 0.8 * 2**j samples along
+    theta and L / 4 times that across. phi is a Gaussian of deviation 0.8 * 2**(J - 1).
+
+    Args:
+        J: log2 of the largest scale, in samples; at least 1.
+        L: Number of angles in a half turn.
+        T: None for an average over windows of 2**J samples, `"global"` for the mean over the whole
+            padded image, or 0 for no average.
+        stride: Step between output samples on both axes, a power of two of at most 2**J, which is
+            what None stands for.
+        max_order: 1 or 2.
+        padding: How the image goes on beyond its edges: `"reflect"` (the edge samples not
+            repeated), `"symmetric"` (repeated), `"zero"`, `"periodic"` (to the next multiple of
+            2**J), or `"none"`: the image is taken as periodic, its sizes multiples of 2**J, and
+            nothing is trimmed.
+        data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
+        **kwargs: Of `keras.layers.Layer`. With `dtype="float64"` all is computed in double
+            precision; under a mixed policy in float32, and returned in the compute dtype.
+
+    Input shape:
+        `(batch, height, width)` or `(batch, height, width, channels)`; with channels first
+        `(batch, channels, height, width)`. A single image without its batch axis is taken as such
+        where no other reading is possible, as in `dataset.map(layer)` before batching.
+
+    Output shape:
+        With K = 1 + J L + L**2 J (J - 1) / 2 paths, `(batch, height', width', K)` or
+        `(batch, height', width', channels * K)`, path k of channel c at c * K + k, where
+        height' = height // 2**J at the default stride; channels and paths come before height with
+        channels first. For `T="global"`, `(batch, K)` or `(batch, channels * K)`. For `T=0` a list
+        with one tensor a path, `(batch, height_j, width_j)` or with channels, sampled every 2**j.
+
+    Raises:
+        ValueError: For an argument outside of what is stated here; and, when the layer is built,
+            for an image smaller than 2**J, of unknown size, or of another rank.
+
+    Metadata (`meta()`): `order`, `n1`, `j1`, `theta1` (index of the angle), `angle1` (radians, from
+    the vertical axis), and the same for the second order.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_scattering import Scattering2D
+    >>> layer = Scattering2D(J=2)
+    >>> tuple(layer(np.ones((3, 28, 28))).shape)
+    (3, 7, 7, 81)
+    >>> layer.meta()["j1"][:3].tolist()  # order 0 has no scale
+    [-1, 0, 0]
+
+    References:
+        J. Bruna and S. Mallat, "Invariant Scattering Convolution Networks", IEEE Transactions on
+        Pattern Analysis and Machine Intelligence 35(8), 2013. M. Andreux et al., "Kymatio:
+        Scattering Transforms in Python", JMLR 21(60), 2020, for the constants of the filters.
+    """
+
+    rank = 2
+    axes = "height, width"
+
+    def __init__(
+        self,
+        J: int,
+        L: int = 8,
+        T: str | int | None = None,
+        stride: int | None = None,
+        max_order: int = 2,
+        padding: str = "reflect",
+        data_format: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(data_format, **kwargs)
+        self.J = _validate.positive_int("J", J)
+        self.L = _validate.positive_int("L", L)
+        self.T = _validate.one_of("T", T, (None, "global", 0))
+        self.stride = _validate.step("stride", stride, "T", self.T, self.J)
+        self.max_order = _validate.one_of("max_order", max_order, (1, 2))
+        self.padding = _validate.one_of("padding", padding, _validate.PADDINGS)
+
+    def _make_plan(self, size: tuple[int, ...]) -> Plan:
+        height, width = size
+        return plan_scattering2d(
+            (height, width), self.J, self.L, self.T, self.stride, self.max_order, self.padding
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments the layer was made with."""
+        return {
+            **super().get_config(),
+            "J": self.J,
+            "L": self.L,
+            "T": self.T,
+            "stride": self.stride,
+            "max_order": self.max_order,
+            "padding": self.padding,
+        }
