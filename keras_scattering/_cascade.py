@@ -11,16 +11,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from keras_scattering._joint import pictures
 from keras_scattering._spectral import (
     Spectrum,
     Weights,
     average,
-    convolve,
     extend,
-    modulus,
+    respond,
     spectrum,
 )
-from keras_scattering.plans.plan import Branch, Design, Plan
+from keras_scattering.plans.plan import Branch, Design, Plan, Stack
 
 # Real samples of the signals computed at once: their temporaries fit in a processor's cache.
 _WORKING_SET = 2**20
@@ -34,17 +34,21 @@ def _after(x: Spectrum, done: Sequence[tf.Tensor]) -> Spectrum:
         return Spectrum(tf.identity(x.real), tf.identity(x.imag), x.lines)
 
 
-def _run(branch: Branch, x: Spectrum, weights: Weights, stack: bool) -> list[tf.Tensor]:
+def _run(branch: Branch, x: Spectrum, weights: Weights, stacked: bool) -> list[tf.Tensor]:
     """The averages (b, paths, *outputs) of the nodes of a branch, if of one size in one tensor."""
     spectra = {0: x}
     outputs: list[tf.Tensor] = []
     for i, node in enumerate(branch.nodes, start=1):
-        real, imag = convolve(_after(spectra[node.source], outputs), node.bank, weights)
-        u = tf.reshape(modulus(real, imag), (-1, len(node.rows), *node.bank.size))
+        if isinstance(node, Stack):
+            sources = [(_after(spectra[s], outputs), bank) for s, bank in node.sources]
+            outputs += pictures(sources, node, weights)
+            continue
+        u = respond(_after(spectra[node.source], outputs), node.bank, weights)
         if node.lines:
             spectra[i] = spectrum(u, node.lines)
-        outputs.append(average(u, node.average, weights))
-    return [tf.concat(outputs, 1)] if stack else outputs
+        if node.average:
+            outputs.append(average(u, node.average, weights))
+    return [tf.concat(outputs, 1)] if stacked else outputs
 
 
 def _in_chunks(
@@ -77,22 +81,22 @@ def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[
     """Scattering coefficients of signals (batch, *size).
 
     Returns:
-        If the plan is averaged, one tensor (batch, paths, *outputs); else one a path.
+        If the plan is stacked, one tensor (batch, paths, *outputs); else one a path.
     """
     u = extend(x[:, None], plan.padding)
-    outputs = [average(u, design.average, weights)]
-    rows = [(0,)]
+    outputs = [average(u, design.average, weights)] if design.average else []
+    rows = [(0,)] if design.average else []
     x_hat = spectrum(u, design.lines)
     for branch in design.branches:
         outputs += _in_chunks(
-            functools.partial(_run, branch, weights=weights, stack=plan.averaged),
+            functools.partial(_run, branch, weights=weights, stacked=plan.stacked),
             _after(x_hat, outputs),
-            max(1, _WORKING_SET // branch.cost),
-            1 if plan.averaged else len(branch.nodes),
+            max(1, _WORKING_SET // branch.samples),
+            1 if plan.stacked else len(branch.rows),
         )
-        rows += [node.rows for node in branch.nodes]
+        rows += branch.rows
     order = np.argsort(np.concatenate(rows))
-    if not plan.averaged:
+    if not plan.stacked:
         paths = [path for group in outputs for path in tf.unstack(group, axis=1)]
         return [paths[i] for i in order]
     y = tf.concat(outputs, 1)

@@ -94,15 +94,16 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         outputs = self._output_shapes(plan, channels)
         lead = () if len(batched) > len(shape) else shape[:1]
         outputs = [(*lead, *output) for output in outputs]
-        return outputs[0] if plan.averaged else outputs
+        return outputs[0] if plan.stacked else outputs
 
     def _output_shapes(self, plan: Plan, channels: int | None) -> list[tuple[int, ...]]:
         """Shapes of the outputs, batch aside."""
-        if plan.averaged:
-            return [self._with_channels(plan.sizes[0], plan.paths * (channels or 1))]
-        return [
-            size if channels is None else self._with_channels(size, channels) for size in plan.sizes
-        ]
+        if plan.stacked:
+            paths, *size = plan.outputs[0]
+            return [self._with_channels(tuple(size), paths * (channels or 1))]
+        if channels is None:
+            return list(plan.outputs)
+        return [self._with_channels(size, channels) for size in plan.outputs]
 
     def _with_channels(self, size: tuple[int, ...], channels: int) -> tuple[int, ...]:
         return (channels, *size) if self.data_format == "channels_first" else (*size, channels)
@@ -162,18 +163,24 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         outputs = [self._finish(y, channels) for y in outputs]
         if single:
             outputs = [y[0] for y in outputs]
-        return outputs[0] if self._plan.averaged else outputs
+        return outputs[0] if self._plan.stacked else outputs
+
+    def _arrange(self, y: tf.Tensor) -> tf.Tensor:
+        """Stacked output as (batch, paths, *size), where the cascade's rows are not just that."""
+        return y
 
     def _finish(self, y: tf.Tensor, channels: int | None) -> tf.Tensor:
         """Merge the channels with the paths, and put them where the data format says."""
-        paths = y.shape[1] if self._plan.averaged else 1
-        size = y.shape[2:] if self._plan.averaged else y.shape[1:]
         y = tf.cast(y, self.compute_dtype)
-        if not self._plan.averaged and channels is None:
+        if self._plan.stacked:
+            y = self._arrange(y)
+        elif channels is None:
             return y
-        y = tf.reshape(y, (-1, paths * (channels or 1), *size))
+        else:
+            y = y[:, None]
+        y = tf.reshape(y, (-1, y.shape[1] * (channels or 1), *y.shape[2:]))
         if self.data_format == "channels_last":
-            y = tf.transpose(y, (0, *range(2, 2 + len(size)), 1))
+            y = tf.transpose(y, (0, *range(2, len(y.shape)), 1))
         return y
 
     # Saving

@@ -12,20 +12,23 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_scattering._harmonic import norm, rfft3d
 from keras_scattering.plans.grid import runs
 from keras_scattering.plans.plan import (
     Average,
     Bank,
     Box,
     Crop,
+    HarmonicBank,
     LowPass,
     Mean,
     Padding,
+    Powers,
     SpectralLowPass,
 )
 
 Weights = dict[str, tf.Tensor]
-_RFFT = {1: tf.signal.rfft, 2: tf.signal.rfft2d}
+_RFFT = {1: tf.signal.rfft, 2: tf.signal.rfft2d, 3: rfft3d}
 _IFFT = {1: tf.signal.ifft, 2: tf.signal.ifft2d}
 
 
@@ -131,7 +134,20 @@ def modulus(real: tf.Tensor, imag: tf.Tensor) -> tuple:
     return rho, gradient
 
 
-def _apply(u: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+def respond(x: Spectrum, bank: Bank | HarmonicBank, weights: Weights) -> tf.Tensor:
+    """Moduli (b, p * F, *size) of filtered signals; of the harmonics of one degree, their norm."""
+    if isinstance(bank, HarmonicBank):
+        return norm(x.real, x.imag, bank, weights)
+    u = modulus(*convolve(x, bank, weights))
+    return tf.reshape(u, (-1, u.shape[1] * u.shape[2], *bank.size))
+
+
+def _power(u: tf.Tensor, exponent: float) -> tf.Tensor:
+    special = {0.5: tf.sqrt, 1.0: tf.identity, 2.0: tf.square}
+    return special[exponent](u) if exponent in special else tf.pow(u, exponent)
+
+
+def apply(u: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     """Multiply the last axis of a tensor by a matrix.
 
     As one product of two matrices: with broadcasting, TensorFlow 2.21's float32 `matmul` reads and
@@ -145,13 +161,13 @@ def _apply(u: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
 def _matrix_lowpass(u: tf.Tensor, rule: LowPass, weights: Weights) -> tf.Tensor:
     if rule.blocks == 1:
         for name in reversed(rule.matrices):
-            u = _apply(u, weights[name])
+            u = apply(u, weights[name])
             if len(rule.matrices) > 1:  # the next axis comes last; after two steps all is in order
                 u = tf.linalg.matrix_transpose(u)
         return u
     matrix = weights[rule.matrices[0]]
     frames = tf.reshape(u, (-1, u.shape[1], rule.blocks, matrix.shape[0]))
-    parts = _apply(frames, matrix)
+    parts = apply(frames, matrix)
     before, own, after = tf.split(parts, 3, axis=-1)
     total = own + tf.roll(before, -1, axis=2) + tf.roll(after, 1, axis=2)
     return tf.reshape(total, (-1, u.shape[1], math.prod(total.shape[2:])))[..., slice(*rule.keep)]
@@ -167,5 +183,9 @@ def average(u: tf.Tensor, rule: Average, weights: Weights) -> tf.Tensor:
             return real[:, :, 0, slice(*rule.keep)]
         case Mean():
             return tf.reduce_mean(u, axis=list(range(2, len(u.shape))))
+        case Powers():
+            axes = list(range(2, len(u.shape)))
+            sums = [tf.reduce_sum(_power(u, q), axes) for q in rule.exponents]
+            return tf.stack(sums, axis=-1)
         case Crop():
             return u[(..., *[slice(*span) for span in rule.keep])]

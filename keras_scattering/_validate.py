@@ -16,6 +16,30 @@ def positive_int(name: str, value: Any) -> int:
     return int(value)
 
 
+def positive(name: str, value: Any) -> float:
+    """A positive, finite number."""
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or not 0 < value < math.inf:
+        raise ValueError(f"Argument `{name}` must be a positive number. Received: {name}={value!r}")
+    return float(value)
+
+
+def positives(name: str, value: Any) -> tuple[float, ...]:
+    """A sequence of positive numbers."""
+    if not isinstance(value, (tuple, list)) or not value:
+        raise ValueError(
+            f"Argument `{name}` must be a tuple of positive numbers. Received: {name}={value!r}"
+        )
+    return tuple(positive(name, number) for number in value)
+
+
+def boolean(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"Argument `{name}` must be True or False. Received: {name}={value!r}")
+    return value
+
+
 def one_of(name: str, value: Any, allowed: tuple) -> Any:
     """One of a few values."""
     if isinstance(value, bool) or not any(type(value) is type(a) and value == a for a in allowed):
@@ -38,15 +62,21 @@ def int_or_pair(name: str, value: Any) -> tuple[int, int]:
     return positive_int(name, first), positive_int(name, second)
 
 
-def support(name: str, value: Any) -> float | str | None:
+def support(
+    name: str, value: Any, limit: float = math.inf, limit_name: str = ""
+) -> float | str | None:
     """The support of an average: None, "global", 0, or a number of samples of at least 1."""
     if value is None or (isinstance(value, str) and value == "global"):
         return value
     number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not number or not (value == 0 or (1 <= value and math.isfinite(value))):
+    if not number or not (value == 0 or (1 <= value < math.inf)):
         raise ValueError(
             f"Argument `{name}` must be None, 'global', 0, or a number of samples of at least 1. "
             f"Received: {name}={value!r}"
+        )
+    if value > limit:
+        raise ValueError(
+            f"Argument `{name}` must be at most {limit_name} = {limit}. Received: {name}={value!r}"
         )
     return int(value) if isinstance(value, numbers.Integral) else float(value)
 

@@ -3,5 +3,6 @@
 from keras_scattering.filters.bank import FilterBank
 from keras_scattering.filters.morlet1d import MorletBank1D
 from keras_scattering.filters.morlet2d import MorletBank2D
+from keras_scattering.filters.solid_harmonics import SolidHarmonics
 
-__all__ = ["FilterBank", "MorletBank1D", "MorletBank2D"]
+__all__ = ["FilterBank", "MorletBank1D", "MorletBank2D", "SolidHarmonics"]

@@ -92,6 +92,12 @@ class Arrays(dict[str, np.ndarray]):
         self[name] = np.ascontiguousarray(array, self.dtype)
         return name
 
+    def box(
+        self, spectra: np.ndarray, size: tuple[int, ...]
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Origin and blocks of the smallest window for spectra (F, *n) and outputs of `size`."""
+        return _box(spectra, size, self.threshold)
+
     def bank(
         self,
         name: str,
@@ -105,8 +111,8 @@ class Arrays(dict[str, np.ndarray]):
         A `box` (origin, blocks) is given where the phase of the output matters.
         """
         spectra = spectra * (math.prod(size) / math.prod(spectra.shape[1:]))
-        shared = box or _box(spectra, size, self.threshold)
-        single = [_box(psi[None], size, self.threshold) for psi in spectra]
+        shared = box or self.box(spectra, size)
+        single = [self.box(psi[None], size) for psi in spectra]
         if box or math.prod(shared[1]) <= max(math.prod(blocks) for _, blocks in single):
             groups = [(name, shared, spectra)]
         else:

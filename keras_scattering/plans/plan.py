@@ -46,6 +46,27 @@ class Bank:
 
 
 @dataclasses.dataclass(frozen=True)
+class HarmonicBank:
+    """Solid harmonics of one degree l, whose responses to a real signal are summed in squares.
+
+    The responses of real harmonics are real, so that half spectra do; but for the Nyquist lines of
+    even sizes, which stand for one sign of the frequency only. What these add is real as well, a
+    plane wave of alternating sign along one axis, and is found from two-dimensional transforms.
+    """
+
+    filters: str  # name of an array (F, *half of the lines)
+    odd: bool  # whether l is odd: filters are then odd too, and the factor (-i)**l imaginary
+    nyquist: tuple[tuple[int, str], ...]  # axis, name of an array (F, *half of the plane's lines)
+    coherent: bool  # whether the Nyquist terms add to the responses, or only to their squares
+    size: tuple[int, ...]
+
+    @property
+    def lines(self) -> Box:
+        """Half of the spectrum, along the last axis."""
+        return tuple((0, n) for n in (*self.size[:-1], self.size[-1] // 2 + 1))
+
+
+@dataclasses.dataclass(frozen=True)
 class LowPass:
     """An average by real matrices, one an axis, each giving the kept output samples.
 
@@ -79,7 +100,14 @@ class Crop:
     keep: Box
 
 
-Average = LowPass | SpectralLowPass | Mean | Crop
+@dataclasses.dataclass(frozen=True)
+class Powers:
+    """Sums over the grid of powers of a signal."""
+
+    exponents: tuple[float, ...]
+
+
+Average = LowPass | SpectralLowPass | Mean | Crop | Powers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,27 +115,62 @@ class Node:
     """Filter, take the modulus, average; perhaps hand the modulus on to later nodes."""
 
     source: int  # 0 is the input, i the output of node i of the branch
-    bank: Bank
-    average: Average
-    rows: tuple[int, ...]  # where its paths stand in the output
+    bank: Bank | HarmonicBank
+    average: Average | None
+    rows: tuple[int, ...]  # where its averages stand in the output
+    paths: int  # signals that come out of the modulus
     lines: Box | None = None  # spectral lines that later nodes read of it
+
+    @property
+    def samples(self) -> int:
+        """Samples of its signals, for one item of a batch."""
+        return self.paths * math.prod(self.bank.size)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mix:
+    """Filters along the log-frequency axis of a stack, the modulus, and the averages.
+
+    `matrix` names an array (2 n1, 2 * filters * samples) that takes the real and imaginary parts of
+    the stack to those of all filters' outputs; `lowpass`, an array (samples, kept) along frequency.
+    """
+
+    matrix: str
+    filters: int
+    lowpass: str | None
+    average: Average  # in time
+    rows: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stack:
+    """Earlier nodes filtered in time, without a modulus, and stacked by log-frequency."""
+
+    sources: tuple[tuple[int, Bank], ...]  # their filters' windows all begin at the same line
+    mixes: tuple[Mix, ...]
+    joint: bool  # one path a filter, a picture, or one path a filter and frequency
+    samples: int  # of its largest set of signals, for one item of a batch
 
 
 @dataclasses.dataclass(frozen=True)
 class Branch:
     """Nodes that are computed together and whose signals are then forgotten."""
 
-    nodes: tuple[Node, ...]
+    nodes: tuple[Node | Stack, ...]
 
     @property
-    def cost(self) -> int:
+    def samples(self) -> int:
         """Samples of the largest set of signals that live at once, for one item of a batch."""
-        paths = [1]
-        peak = 1
+        read = sum(n.samples for n in self.nodes if isinstance(n, Node) and n.lines)
+        return max(read, *(node.samples for node in self.nodes), 1)
+
+    @property
+    def rows(self) -> list[tuple[int, ...]]:
+        """Where the averages stand in the output: one tuple for each that is made, in turn."""
+        made: list[tuple[int, ...]] = []
         for node in self.nodes:
-            paths.append(len(node.rows))
-            peak = max(peak, paths[-1] * math.prod(node.bank.size))
-        return peak
+            made += [mix.rows for mix in node.mixes] if isinstance(node, Stack) else [node.rows]
+        return [rows for rows in made if rows]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +178,7 @@ class Design:
     """The arithmetic of a plan."""
 
     lines: Box  # spectral lines of the input that the branches read
-    average: Average  # of the input itself: order 0
+    average: Average | None  # of the input itself: order 0, if there is one
     branches: tuple[Branch, ...]
     arrays: dict[str, np.ndarray]  # filters and averages, in the precision asked for
 
@@ -134,13 +197,8 @@ class Plan:
 
     padding: tuple[Padding, ...]
     meta: dict[str, np.ndarray]  # one row a path
-    sizes: tuple[tuple[int, ...], ...]  # of each path's output
-    averaged: bool  # all outputs of one size, stacked; else a list of them
+    outputs: tuple[tuple[int, ...], ...]  # (channels, *size) if stacked, else each path's size
+    stacked: bool  # all paths in one output, or each in its own
     design: Callable[[np.dtype], Design]
-
-    @property
-    def paths(self) -> int:
-        """The number of paths."""
-        return len(self.meta["order"])
 
 

@@ -21,13 +21,13 @@ from keras_scattering.plans.plan import Average, Bank, Branch, Design, Node, Pla
 _GROUP = 2**21
 
 
-def _pieces(group: Sequence[int], samples: int) -> list[tuple[int, ...]]:
+def pieces(group: Sequence[int], samples: int) -> list[tuple[int, ...]]:
     """Cut a group of filters so that their outputs, of `samples` each, stay small together."""
     count = max(1, _GROUP // samples)
     return [tuple(group[i : i + count]) for i in range(0, len(group), count)]
 
 
-def _by_scale(j: Sequence[int]) -> dict[int, list[int]]:
+def by_scale(j: Sequence[int]) -> dict[int, list[int]]:
     """Filter indices by their scale j."""
     groups: dict[int, list[int]] = {}
     for n, scale in enumerate(j):
@@ -35,7 +35,8 @@ def _by_scale(j: Sequence[int]) -> dict[int, list[int]]:
     return groups
 
 
-def _stack(bank: FilterBank, group: Sequence[int]) -> np.ndarray:
+def spectra_of(bank: FilterBank, group: Sequence[int]) -> np.ndarray:
+    """Spectra of a group of filters, stacked."""
     return np.stack([bank.psi(n) for n in group])
 
 
@@ -54,7 +55,7 @@ def plan_wavelet(
         columns: For each order, metadata of its filters: a name and one value a filter.
     """
     j1, j2 = banks[0].j, banks[1].j
-    groups = _by_scale(j1), _by_scale(j2) if max_order == 2 else {}
+    groups = by_scale(j1), by_scale(j2) if max_order == 2 else {}
     paths: list[tuple[int, ...]] = [(), *((n1,) for n1 in range(len(j1)))]
     paths += [
         (n1, n2) for n1 in range(len(j1)) for j in groups[1] if j > j1[n1] for n2 in groups[1][j]
@@ -70,7 +71,7 @@ def plan_wavelet(
 
         @functools.cache
         def psi2(j: int) -> np.ndarray:
-            return _stack(banks[1], groups[1][j])
+            return spectra_of(banks[1], groups[1][j])
 
         @functools.cache
         def second(k: int, j: int) -> Bank:
@@ -80,25 +81,26 @@ def plan_wavelet(
         def branch(piece: tuple[int, ...], j: int) -> Branch:
             """First-order filters of one scale, and all second-order ones that follow them."""
             k = grid.sampling(j)
-            first = arrays.bank(f"psi1_{piece[0]}", _stack(banks[0], piece), grid.size(k))
+            first = arrays.bank(f"psi1_{piece[0]}", spectra_of(banks[0], piece), grid.size(k))
             followers = [
                 Node(
                     source=1,
                     bank=second(k, later),
                     average=average(grid.sampling(later)),
-                    rows=tuple(row[n1, n2] for n1 in piece for n2 in groups[1][later]),
+                    rows=(rows := tuple(row[n1, n2] for n1 in piece for n2 in groups[1][later])),
+                    paths=len(rows),
                 )
                 for later in groups[1]
                 if later > j
             ]
             rows = tuple(row[(n1,)] for n1 in piece)
             lines = hull([node.bank.lines for node in followers])
-            return Branch((Node(0, first, average(k), rows, lines), *followers))
+            return Branch((Node(0, first, average(k), rows, len(rows), lines), *followers))
 
         branches = tuple(
             branch(piece, j)
             for j, group in groups[0].items()
-            for piece in _pieces(group, math.prod(grid.size(grid.sampling(j))))
+            for piece in pieces(group, math.prod(grid.size(grid.sampling(j))))
         )
         lines = hull([branch.nodes[0].bank.lines for branch in branches])
         return Design(lines, average(0), branches, arrays)
@@ -107,13 +109,10 @@ def plan_wavelet(
         """log2 of the step at which the modulus of a path is kept."""
         return grid.sampling((0, *(j[n] for j, n in zip((j1, j2), path, strict=False)))[-1])
 
-    return Plan(
-        grid.extension,
-        _meta(paths, columns),
-        tuple(grid.output_size(scale(path)) for path in paths),
-        grid.T != 0,
-        design,
-    )
+    stacked = grid.T != 0
+    sizes = tuple(grid.output_size(scale(path)) for path in paths)
+    outputs = ((len(paths), *sizes[0]),) if stacked else sizes
+    return Plan(grid.extension, _meta(paths, columns), outputs, stacked, design)
 
 
 def _meta(

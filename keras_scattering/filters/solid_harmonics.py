@@ -1,0 +1,63 @@
+"""Solid harmonics in a box (Eickenberg et al., NeurIPS 2017 and J. Chem. Phys. 2018).
+
+Frequencies are in radians/sample; the axes of the box are z, y, x.
+"""
+
+import dataclasses
+import functools
+import math
+
+import numpy as np
+from scipy.special import sph_legendre_p
+
+
+def _constant(l: int) -> float:  # noqa: E741
+    """|c_l|: the norm that makes moduli of different degrees comparable."""
+    return (2 * math.pi) ** 1.5 / (
+        2 ** ((l + 3) / 2) * math.sqrt(math.pi * (2 * l + 1)) * math.gamma((l + 3) / 2)
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class SolidHarmonics:
+    r"""Gaussian solid harmonics of scales sigma_0 2**j and degrees l on a periodic box.
+
+    $$\hat\psi_{j,l,m}(\omega) = c_l (|\omega| \sigma_j)^l e^{-|\omega|^2 \sigma_j^2 / 2}
+      Y_{l,m}(\omega / |\omega|)$$
+
+    The 2l + 1 harmonics of a degree are used through $\sum_m |x * \psi_{j,l,m}|^2$ only, which is
+    the same for any orthonormal basis of them: here the real one, $\sqrt 2 \cos m\varphi$ and
+    $\sqrt 2 \sin m\varphi$ instead of $e^{\pm i m\varphi}$, whose spectra are real but for $(-i)^l$.
+
+    Args:
+        box: Sizes of the box along z, y and x.
+        sigma_0: Width of the smallest scale, in samples.
+    """
+
+    box: tuple[int, int, int]
+    sigma_0: float
+
+    @functools.cached_property
+    def _spherical(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Radius, polar angle from z, and azimuth atan2(y, x) of each frequency."""
+        z, y, x = np.meshgrid(*(2 * np.pi * np.fft.fftfreq(n) for n in self.box), indexing="ij")
+        return np.sqrt(x**2 + y**2 + z**2), np.arctan2(np.hypot(x, y), z), np.arctan2(y, x)
+
+    def psi(self, j: int, l: int, m: int) -> np.ndarray:  # noqa: E741
+        """Spectrum of the real harmonic (l, m) at scale j, but for the factor (-i)**l; real.
+
+        Negative m stand for sines, positive ones for cosines.
+        """
+        radius, polar, azimuth = self._spherical
+        scaled = radius * self.sigma_0 * 2**j
+        envelope = np.exp(-(scaled**2) / 2)
+        if l == 0:
+            return envelope
+        harmonic = sph_legendre_p(l, abs(m), polar)[0]
+        if m:
+            harmonic *= math.sqrt(2) * (np.cos(m * azimuth) if m > 0 else np.sin(-m * azimuth))
+        return _constant(l) * scaled**l * envelope * harmonic
+
+    def degree(self, j: int, l: int) -> np.ndarray:  # noqa: E741
+        """Spectra of all 2l + 1 harmonics of a degree, stacked."""
+        return np.stack([self.psi(j, l, m) for m in range(-l, l + 1)])

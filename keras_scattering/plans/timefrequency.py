@@ -1,0 +1,314 @@
+"""The plan of joint time-frequency scattering (Andén, Lostanlen & Mallat 2019)."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_scattering.filters.morlet1d import (
+    SIGMA0,
+    MorletBank1D,
+    lowpass,
+    morlet,
+    resolution,
+    schedule,
+)
+from keras_scattering.plans.compact import Arrays, circulant, hull, periodise
+from keras_scattering.plans.plan import (
+    Average,
+    Bank,
+    Branch,
+    Crop,
+    Design,
+    Mean,
+    Mix,
+    Node,
+    Plan,
+    Stack,
+)
+from keras_scattering.plans.scattering1d import TimeAxis
+from keras_scattering.plans.wavelet import by_scale, pieces, spectra_of
+
+
+@dataclasses.dataclass(frozen=True)
+class FrequencyFilter:
+    """A filter along log-frequency; xi and sigma in cycles a first-order wavelet."""
+
+    xi: float
+    sigma: float
+    j: int
+    spin: int
+
+
+@dataclasses.dataclass(frozen=True)
+class FrequencyAxis:
+    """The axis of first-order wavelets, its filters, and the average along it.
+
+    Args:
+        J: log2 of the largest scale in time.
+        Q: Wavelets an octave, of the first order in time.
+        J_fr: log2 of the largest scale along frequency.
+        Q_fr: Wavelets an octave along frequency.
+        F: Support of the average along frequency, None, "global" or 0.
+        stride_fr: Output step, or None for 2**floor(log2 F).
+    """
+
+    J: int
+    Q: int
+    J_fr: int
+    Q_fr: int
+    F: float | str | None
+    stride_fr: int | None
+
+    def __post_init__(self) -> None:
+        count = len(schedule(self.J, self.Q))
+        if count > self.size:
+            raise ValueError(
+                f"The {count} first-order wavelets do not fit on the frequency axis of {self.size} "
+                f"samples: take a larger `J_fr` or `F`. "
+                f"Received: J={self.J}, Q={self.Q}, J_fr={self.J_fr}, F={self.F}"
+            )
+
+    @property
+    def local(self) -> bool:
+        """Whether outputs are averages over windows of frequency."""
+        return self.F is None or self.F not in ("global", 0)
+
+    @property
+    def support(self) -> float:
+        """Support of the low-pass in first-order wavelets."""
+        return float(self.F) if self.F and self.F != "global" else float(2**self.J_fr)
+
+    @property
+    def log2_stride(self) -> int:
+        """log2 of the output step."""
+        if self.stride_fr is not None:
+            return self.stride_fr.bit_length() - 1
+        return math.floor(math.log2(self.support))
+
+    @property
+    def size(self) -> int:
+        """Samples of the padded axis."""
+        unpadded = (self.J + 1) * self.Q + 8 * min(self.support, 2**self.J_fr)
+        return math.floor(unpadded / 2**self.J_fr) * 2**self.J_fr
+
+    @functools.cached_property
+    def filters(self) -> tuple[FrequencyFilter, ...]:
+        """The low-pass, then the wavelets of spin +1, then those of spin -1."""
+        low = FrequencyFilter(0.0, SIGMA0 / 2**self.J_fr, self.J_fr, 0)
+        wavelets = schedule(self.J_fr, self.Q_fr)
+        return low, *(
+            FrequencyFilter(spin * xi, sigma, resolution(xi, sigma), spin)
+            for spin in (1, -1)
+            for xi, sigma in wavelets
+        )
+
+    def sampling(self, n_fr: int) -> int:
+        """log2 of the step at which the output of a filter is kept."""
+        j = self.filters[n_fr].j
+        return min(j, self.log2_stride) if self.local else j
+
+    def step(self, n_fr: int) -> int:
+        """Step of the output along frequency; the whole axis for a mean over it."""
+        if self.filters[n_fr].spin and self.local:
+            return 2**self.log2_stride
+        if self.filters[n_fr].spin and self.F == "global":
+            return self.size
+        return 2 ** self.sampling(n_fr)
+
+    def response(self, n_fr: int) -> np.ndarray:
+        """The filter itself, complex, as it is convolved."""
+        f = self.filters[n_fr]
+        spectrum = lowpass(f.sigma, self.size) if not f.spin else morlet(f.xi, f.sigma, self.size)
+        return np.fft.ifft(spectrum)
+
+    def matrix(self, group: Sequence[int], inputs: int, outputs: int) -> np.ndarray:
+        """Filters of one sampling step on a stack of `inputs` wavelets, zero beyond, as a matrix.
+
+        Real and imaginary parts of the inputs are its rows, those of the filters' outputs, of which
+        the first `outputs` of each are kept, its columns.
+        """
+        step = 2 ** self.sampling(group[0])
+        filters = [circulant(self.response(n), step, range(outputs))[:inputs] for n in group]
+        c = np.concatenate(filters, 1)
+        return np.block([[c.real, c.imag], [-c.imag, c.real]])
+
+    def lowpass(self, n_fr: int, outputs: int) -> np.ndarray | None:
+        """The average along frequency after a filter, as a matrix; None where there is none."""
+        if not self.filters[n_fr].spin or self.F == 0:
+            return None
+        k = self.sampling(n_fr)
+        n = self.size >> k
+        if not self.local:
+            return np.full((n, 1), 1 / n)
+        phi = periodise(lowpass(SIGMA0 / self.support, self.size)[None], (n,))[0]
+        return circulant(np.fft.ifft(phi).real, 2 ** (self.log2_stride - k), range(outputs))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Picture:
+    """What one time filter and one frequency filter make: a path, or one for each frequency."""
+
+    order: int
+    n2: int
+    n_fr: int
+    kept: int  # samples along frequency
+
+
+def plan_timefrequency(
+    time: TimeAxis, frequency: FrequencyAxis, Q: tuple[int, int], joint: bool
+) -> Plan:
+    """The plan of `TimeFrequencyScattering`."""
+    bank1, bank2 = (MorletBank1D(time.samples, time.J, q, time.support) for q in Q)
+    groups1, groups2 = by_scale(bank1.j), by_scale(bank2.j)
+    # The wavelets of the first order that each of the second, or the low-pass (-1), stacks.
+    stacked = {n2: sum(j1 < j2 for j1 in bank1.j) for n2, j2 in enumerate(bank2.j)}
+    stacked = {-1: len(bank1)} | {n2: count for n2, count in stacked.items() if count}
+
+    def kept(n2: int, n_fr: int) -> int:
+        step = frequency.step(n_fr)
+        return frequency.size // step if joint else -(-stacked[n2] // step)
+
+    pictures = [
+        _Picture(1 if n2 < 0 else 2, n2, n_fr, kept(n2, n_fr))
+        for n2 in stacked
+        for n_fr, f in enumerate(frequency.filters)
+        if n2 >= 0 or f.spin >= 0
+    ]
+    counts = [1 if joint else picture.kept for picture in pictures]
+    first_row = np.cumsum([0 if joint else 1, *counts])
+    rows = {
+        (p.n2, p.n_fr): tuple(range(start, start + count))
+        for p, start, count in zip(pictures, first_row, counts, strict=False)
+    }
+
+    def time_average(arrays: Arrays, n2: int) -> Average:
+        if n2 >= 0:
+            return time.average(arrays, time.sampling(bank2.j[n2]))
+        # The stack of the first order has been averaged already.
+        return Mean() if time.T == "global" else Crop(time.keep(time.log2_stride))
+
+    def design(dtype: np.dtype) -> Design:
+        arrays = Arrays(dtype)
+        first: list[tuple[int, Bank, int]] = []  # scale, filters, count
+        for j1, group in groups1.items():
+            size = time.size(time.sampling(j1))
+            for piece in pieces(group, math.prod(size)):
+                psi = arrays.bank(f"psi1_{piece[0]}", spectra_of(bank1, piece), size)
+                first.append((j1, psi, len(piece)))
+
+        @functools.cache
+        def lowpass_in_time(k: int) -> Bank:
+            # Windows begin at a multiple of the output's size: all at line 0 of the output.
+            outputs = time.size(time.log2_stride)
+            box = ((0,), (1,)) if k == time.log2_stride else ((-outputs[0],), (2,))
+            phi = time.coarsen(lowpass(SIGMA0 / time.support, time.samples)[None], k)
+            return arrays.bank(f"phi1_{k}", phi, outputs, box)
+
+        @functools.cache
+        def wavelet_in_time(n2: int, k: int) -> Bank:
+            psi = spectra_of(bank2, [n2])
+            size = time.size(time.sampling(bank2.j[n2]))
+            # One origin for all, that of the finest: the phases of a stack must agree.
+            finest = time.coarsen(psi, time.sampling(first[0][0]))
+            origin, (blocks,) = arrays.box(finest, size)
+            coarse = time.coarsen(psi, k)
+            blocks = min(blocks, coarse.shape[1] // size[0])
+            return arrays.bank(f"psi2_{n2}_{k}", coarse, size, (origin, (blocks,)))
+
+        def stack(n2: int) -> Stack:
+            later = bank2.j[n2] if n2 >= 0 else math.inf
+            sources = [
+                (i, wavelet_in_time(n2, k) if n2 >= 0 else lowpass_in_time(k))
+                for i, (j1, _, _) in enumerate(first, start=1)
+                if j1 < later
+                for k in [time.sampling(j1)]
+            ]
+            chosen = [p for p in pictures if p.n2 == n2]
+            kinds: dict[tuple[int, bool], list[_Picture]] = {}
+            for p in chosen:
+                key = frequency.sampling(p.n_fr), frequency.filters[p.n_fr].spin == 0
+                kinds.setdefault(key, []).append(p)
+            mixes = [mix(n2, kind) for kind in kinds.values()]
+            (size,) = sources[0][1].size
+            widest = max(arrays[m.matrix].shape[1] for m in mixes)
+            return Stack(tuple(sources), tuple(mixes), joint, size * widest // 2)
+
+        def mix(n2: int, kind: Sequence[_Picture]) -> Mix:
+            group = [p.n_fr for p in kind]
+            name = f"fr_{n2}_{group[0]}" if n2 >= 0 else f"fr_{group[0]}"
+            low = frequency.lowpass(group[0], kind[0].kept)
+            outputs = kind[0].kept if low is None else len(low)
+            matrix = frequency.matrix(group, stacked[n2], outputs)
+            return Mix(
+                arrays.add(name, matrix),
+                len(group),
+                None if low is None else arrays.add(f"{name}_low", low),
+                time_average(arrays, n2),
+                sum((rows[n2, n_fr] for n_fr in group), ()),
+            )
+
+        stacks = [stack(n2) for n2 in stacked]
+        nodes = []
+        for i, (_, psi, count) in enumerate(first, start=1):
+            lines = hull([bank.lines for s in stacks for source, bank in s.sources if source == i])
+            nodes.append(Node(0, psi, None, (), count, lines))
+        lines = hull([psi.lines for _, psi, _ in first])
+        order0 = None if joint else time.average(arrays, 0)
+        return Design(lines, order0, (Branch((*nodes, *stacks)),), arrays)
+
+    def output(n2: int) -> tuple[int, ...]:
+        """Size in time of the paths of a time filter; -2 stands for order 0."""
+        k = 0 if n2 == -2 else time.log2_stride if n2 == -1 else time.sampling(bank2.j[n2])
+        return time.output_size(k)
+
+    sizes = [] if joint else [output(-2)]
+    for p, count in zip(pictures, counts, strict=True):
+        sizes += [(*output(p.n2), *([p.kept] if joint else []))] * count
+    outputs = ((len(sizes), *sizes[0]),) if time.T != 0 else tuple(sizes)
+    meta = _meta(pictures, frequency, bank1, bank2, joint)
+    return Plan(time.extension, meta, outputs, time.T != 0, design)
+
+
+def _meta(
+    pictures: Sequence[_Picture],
+    frequency: FrequencyAxis,
+    bank1: MorletBank1D,
+    bank2: MorletBank1D,
+    joint: bool,
+) -> dict[str, np.ndarray]:
+    """One row a path: a picture, or a picture's sample along frequency."""
+    rows = [] if joint else [(0, -1, -1, -1, False)]
+    for p in pictures:
+        # A mean over all frequencies belongs to no one wavelet.
+        step = frequency.step(p.n_fr)
+        single = not joint and step < frequency.size
+        positions = [-1] if joint else [i * step for i in range(p.kept)]
+        rows += [(p.order, n1, p.n2, p.n_fr, single) for n1 in positions]
+    order, n1, n2, n_fr, single = np.array(rows).T
+
+    def column(values: Sequence[float], index: np.ndarray) -> np.ndarray:
+        values = np.asarray(values)
+        missing = -1 if values.dtype.kind == "i" else np.nan
+        return np.append(values, missing).astype(values.dtype)[index]
+
+    wavelet1 = np.where(single, n1, -1)
+    f = frequency.filters
+    return {
+        "order": order,
+        "n1": n1,
+        "j1": column(bank1.j, wavelet1),
+        "xi1": column(bank1.xi, wavelet1),
+        "sigma1": column(bank1.sigma, wavelet1),
+        "n2": n2,
+        "j2": column(bank2.j, n2),
+        "xi2": column(bank2.xi, n2),
+        "sigma2": column(bank2.sigma, n2),
+        "n_fr": n_fr,
+        "xi_fr": column([g.xi for g in f], n_fr),
+        "sigma_fr": column([g.sigma for g in f], n_fr),
+        "j_fr": column([g.j for g in f], n_fr),
+        "spin": np.where(n_fr >= 0, [f[i].spin for i in n_fr], 0),
+    }
