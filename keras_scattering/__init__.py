@@ -11,9 +11,16 @@ if keras.config.backend() != "tensorflow":
         f"Received: KERAS_BACKEND={keras.config.backend()}"
     )
 
+from keras_scattering.densities import gaussian_density  # noqa: E402
 from keras_scattering.harmonic3d import HarmonicScattering3D  # noqa: E402
 from keras_scattering.scattering1d import Scattering1D  # noqa: E402
 from keras_scattering.scattering2d import Scattering2D  # noqa: E402
 from keras_scattering.timefrequency import TimeFrequencyScattering  # noqa: E402
 
-__all__ = ["HarmonicScattering3D", "Scattering1D", "Scattering2D", "TimeFrequencyScattering"]
+__all__ = [
+    "HarmonicScattering3D",
+    "Scattering1D",
+    "Scattering2D",
+    "TimeFrequencyScattering",
+    "gaussian_density",
+]

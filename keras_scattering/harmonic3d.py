@@ -13,7 +13,58 @@ from keras_scattering.plans.plan import Plan
 
 @keras.saving.register_keras_serializable(package="keras_scattering")
 class HarmonicScattering3D(ScatteringLayer):
-    """d"""
+    r"""Solid harmonic scattering of volumes: invariant to translation and rotation.
+
+    $$U_{j,l} x = \Big(\sum_{m=-l}^{l} |x * \psi_{j,l,m}|^2\Big)^{1/2} \quad
+      S_1 x = \sum_u (U_{j,l} x)^q \quad S_2 x = \sum_u (U_{j_2,l} U_{j_1,l} x)^q$$
+
+    with $\hat\psi_{j,l,m}(\omega) = c_l (|\omega| \sigma_j)^l e^{-|\omega|^2 \sigma_j^2 / 2}
+    Y_{l,m}(\omega / |\omega|)$, sigma_j = sigma_0 2**j, j = 0..J, l = 0..L, j2 > j1, omega in
+    radians/sample, sums over the voxels u of the box, which is taken as periodic.
+
+    Args:
+        J: log2 of the ratio of the largest to the smallest scale; at least 1.
+        L: Largest angular degree l; at least 1.
+        sigma_0: Width of the smallest scale, in samples.
+        max_order: 1 or 2.
+        rotation_covariant: Whether to sum over m, which makes the coefficients invariant to
+            rotation; if not, m = -l alone is taken.
+        integral_powers: Powers q, positive.
+        data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
+        **kwargs: Of `keras.layers.Layer`. With `dtype="float64"` all is computed in double
+            precision; under a mixed policy in float32, and returned in the compute dtype.
+
+    Input shape:
+        `(batch, depth, height, width)`, axes z, y, x, or with `channels` at the end, or at position
+        1 with channels first. A single volume without its batch axis is taken as such where no
+        other reading is possible.
+
+    Output shape:
+        `(batch, P, L + 1, R)`: P = (J + 1) + J (J + 1) / 2 paths over scales (J + 1 of them of the
+        first order), L + 1 degrees, R powers. With channels `(batch, P, L + 1, channels * R)`,
+        power r of channel c at c * R + r. With channels first, the last axis comes at position 1.
+
+    Raises:
+        ValueError: For an argument outside of what is stated here; and, when the layer is built,
+            for a volume of unknown size or of another rank.
+
+    Metadata (`meta()`), one row for each of the P paths: `order`, `n1`, `j1`, `n2`, `j2`; the index
+    of a scale is the scale itself.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_scattering import HarmonicScattering3D
+    >>> layer = HarmonicScattering3D(J=2, L=3)
+    >>> tuple(layer(np.ones((1, 16, 16, 16))).shape)
+    (1, 6, 4, 3)
+    >>> layer.meta()["j2"].tolist()
+    [-1, -1, -1, 1, 2, 2]
+
+    References:
+        M. Eickenberg, G. Exarchakis, M. Hirn, S. Mallat, "Solid Harmonic Wavelet Scattering",
+        NeurIPS 2017, and with L. Thiry, Journal of Chemical Physics 148, 2018.
+    """
 
     rank = 3
     axes = "depth, height, width"

@@ -13,7 +13,72 @@ from keras_scattering.plans.timefrequency import FrequencyAxis, plan_timefrequen
 
 @keras.saving.register_keras_serializable(package="keras_scattering")
 class TimeFrequencyScattering(ScatteringLayer):
-    """d"""
+    r"""Joint time-frequency scattering: sees chirps, which time scattering cannot tell from noise.
+
+    $$S_1 x(n_{fr}) = |(|x * \psi_{n_1}| * \phi_T) \circledast \psi_{n_{fr}}| \quad
+      S_2 x(n_2, n_{fr}) = ||x * \psi_{n_1}| * \psi_{n_2} \circledast \psi_{n_{fr}}| * \phi_T
+      \circledast \phi_F$$
+
+    where * convolves in time and the circled star along the log-frequency axis of the first-order
+    wavelets n1. The filters along frequency are a low-pass (n_fr = 0, spin 0) and Morlet wavelets
+    of both signs (spin +1 and -1): energy of rising and of falling patterns. Paths of
+    spin +1 and -1 are averaged along frequency by phi_F, of support `F`; those of spin 0 are not.
+
+    Args:
+        J: log2 of the largest scale in time, in samples; at least 1.
+        J_fr: log2 of the largest scale along frequency, in first-order wavelets; at least 1.
+        Q: Wavelets an octave in time, of the first order or as a pair.
+        T: Support of the average in time, in samples: a number from 1 to the signal's size, None
+            for 2**J, `"global"` for the mean over the whole padded signal, or 0 for none.
+        stride: Output step in time, a power of two of at most 2**floor(log2 T), which is the
+            default.
+        Q_fr: Wavelets an octave along frequency.
+        F: Support of the average along frequency, in first-order wavelets: a number from 1 to
+            2**J_fr, None for 2**J_fr, `"global"` for the mean over the whole padded axis, or 0.
+        stride_fr: Output step along frequency, likewise.
+        format: `"time"` lays the samples along frequency out as channels; `"joint"` gives each
+            path as a picture over time and log-frequency, which needs a local `F`, and leaves out
+            order 0.
+        padding: How the signal goes on beyond its ends, as in `Scattering1D`.
+        data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
+        **kwargs: Of `keras.layers.Layer`. With `dtype="float64"` all is computed in double
+            precision; under a mixed policy in float32, and returned in the compute dtype.
+
+    Input shape:
+        `(batch, time)` or `(batch, time, channels)`; with channels first `(batch, channels, time)`.
+        A single signal without its batch axis is taken as such where no other reading is possible.
+
+    Output shape:
+        `format="time"`: `(batch, time', K)` or `(batch, time', channels * K)`.
+        `format="joint"`: `(batch, time', frequency', K)` or with channels * K, ready for `Conv2D`.
+        Path k of channel c stands at c * K + k; that axis is the second with channels first. The
+        axis of time is absent for `T="global"`. For `T=0` a list, one tensor a path, each sampled
+        at its own step.
+
+    Raises:
+        ValueError: For an argument outside of what is stated here, first-order wavelets that do
+            not fit on the frequency axis of floor(((J + 1) Q + 8 F) / 2**J_fr) 2**J_fr samples;
+            and, when the layer is built, for a signal shorter than 2**J or than T, of unknown
+            size, or of another rank.
+
+    Metadata (`meta()`): the columns of `Scattering1D`, and `n_fr`, `xi_fr`, `sigma_fr` (cycles a
+    first-order wavelet), `j_fr`, `spin`. `n1` is the position along frequency, -1 for pictures; the
+    columns of its wavelet are missing where it stands for a mean.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_scattering import TimeFrequencyScattering
+    >>> layer = TimeFrequencyScattering(J=6, J_fr=2, Q=8, format="joint")
+    >>> tuple(layer(np.ones((1, 1024))).shape)
+    (1, 16, 22, 32)
+    >>> sorted(set(layer.meta()["spin"].tolist()))
+    [-1, 0, 1]
+
+    References:
+        J. Andén, V. Lostanlen, S. Mallat, "Joint Time-Frequency Scattering", IEEE Transactions on
+        Signal Processing 67(14), 2019.
+    """
 
     rank = 1
     axes = "time"
