@@ -22,7 +22,7 @@ def pictures(
     for mix in stack.mixes:
         with tf.control_dependencies(outputs[-1:]):
             y = tf.identity(y)
-        u = modulus(*tf.split(apply(y, weights[mix.matrix]), 2, axis=-1))
+        u = modulus(*(apply(y, part) for part in tf.unstack(weights[mix.matrix])))
         if mix.lowpass:
             lowpass = weights[mix.lowpass]
             u = apply(tf.reshape(u, (-1, u.shape[1], mix.filters, lowpass.shape[0])), lowpass)

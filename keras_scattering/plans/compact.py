@@ -136,7 +136,10 @@ def hull(boxes: Sequence[Box]) -> Box | None:
     )
 
 
-def circulant(kernel: np.ndarray, step: int, outputs: range) -> np.ndarray:
-    """Matrix (inputs, outputs) of a periodic convolution sampled every `step`."""
+def circulant(
+    kernel: np.ndarray, step: int, outputs: range, inputs: int | None = None
+) -> np.ndarray:
+    """Matrix (inputs, outputs) of a periodic convolution of the first inputs, sampled every step."""
     n = len(kernel)
-    return kernel[(step * np.asarray(outputs)[None, :] - np.arange(n)[:, None]) % n]
+    rows = np.arange(n if inputs is None else inputs)
+    return kernel[(step * np.asarray(outputs)[None, :] - rows[:, None]) % n]

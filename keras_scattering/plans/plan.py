@@ -131,8 +131,9 @@ class Node:
 class Mix:
     """Filters along the log-frequency axis of a stack, the modulus, and the averages.
 
-    `matrix` names an array (2 n1, 2 * filters * samples) that takes the real and imaginary parts of
-    the stack to those of all filters' outputs; `lowpass`, an array (samples, kept) along frequency.
+    `matrix` names an array (2, 2 n1, filters * samples) that takes the real and imaginary parts of
+    the stack to the real, and to the imaginary, part of all filters' outputs; `lowpass`, an array
+    (samples, kept) along frequency.
     """
 
     matrix: str

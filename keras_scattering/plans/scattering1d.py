@@ -88,6 +88,11 @@ class TimeAxis(Grid):
         """Samples of padding before the signal."""
         return 0 if self.padding in ("periodic", "none") else (self.samples - self.N) // 2
 
+    @functools.cached_property
+    def phi(self) -> np.ndarray:
+        """Spectrum of the low-pass on the padded axis."""
+        return lowpass(SIGMA0 / self.support, self.samples)
+
     @property
     def padded(self) -> tuple[int, ...]:
         """Samples after padding."""
@@ -112,7 +117,7 @@ class TimeAxis(Grid):
         (n,), (outputs,) = self.size(k), self.size(self.log2_stride)
         (keep,) = self.keep(self.log2_stride)
         name, step = f"phi_{k}", 2 ** (self.log2_stride - k)
-        phi = self.coarsen(lowpass(SIGMA0 / self.support, self.samples)[None], k)
+        phi = self.coarsen(self.phi[None], k)
         if self.support > _DENSE_OUTPUTS * 2**self.log2_stride:
             # The window starts at a multiple of the output's size, so that no phase is lost.
             box = ((0,), (1,)) if n == outputs else ((-outputs,), (2,))
@@ -122,7 +127,7 @@ class TimeAxis(Grid):
         for blocks in range(outputs // 2, 3, -1):
             if outputs % blocks == 0 and n // blocks >= reach:
                 frame = outputs // blocks
-                matrix = circulant(h, step, range(-frame, 2 * frame))[: n // blocks]
+                matrix = circulant(h, step, range(-frame, 2 * frame), n // blocks)
                 return LowPass((arrays.add(name, matrix),), blocks, keep)
         return LowPass((arrays.add(name, circulant(h, step, range(*keep))),))
 

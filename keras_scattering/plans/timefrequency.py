@@ -127,13 +127,11 @@ class FrequencyAxis:
     def matrix(self, group: Sequence[int], inputs: int, outputs: int) -> np.ndarray:
         """Filters of one sampling step on a stack of `inputs` wavelets, zero beyond, as a matrix.
 
-        Real and imaginary parts of the inputs are its rows, those of the filters' outputs, of which
-        the first `outputs` of each are kept, its columns.
+        Complex, of shape (inputs, filters, outputs): the first samples of each filter's output.
         """
         step = 2 ** self.sampling(group[0])
-        filters = [circulant(self.response(n), step, range(outputs))[:inputs] for n in group]
-        c = np.concatenate(filters, 1)
-        return np.block([[c.real, c.imag], [-c.imag, c.real]])
+        filters = [circulant(self.response(n), step, range(outputs), inputs) for n in group]
+        return np.stack(filters, 1)
 
     def lowpass(self, n_fr: int, outputs: int) -> np.ndarray | None:
         """The average along frequency after a filter, as a matrix; None where there is none."""
@@ -204,7 +202,7 @@ def plan_timefrequency(
             # Windows begin at a multiple of the output's size: all at line 0 of the output.
             outputs = time.size(time.log2_stride)
             box = ((0,), (1,)) if k == time.log2_stride else ((-outputs[0],), (2,))
-            phi = time.coarsen(lowpass(SIGMA0 / time.support, time.samples)[None], k)
+            phi = time.coarsen(time.phi[None], k)
             return arrays.bank(f"phi1_{k}", phi, outputs, box)
 
         @functools.cache
@@ -233,17 +231,23 @@ def plan_timefrequency(
                 kinds.setdefault(key, []).append(p)
             mixes = [mix(n2, kind) for kind in kinds.values()]
             (size,) = sources[0][1].size
-            widest = max(arrays[m.matrix].shape[1] for m in mixes)
-            return Stack(tuple(sources), tuple(mixes), joint, size * widest // 2)
+            widest = max(arrays[m.matrix].shape[-1] for m in mixes)
+            return Stack(tuple(sources), tuple(mixes), joint, size * widest)
 
         def mix(n2: int, kind: Sequence[_Picture]) -> Mix:
             group = [p.n_fr for p in kind]
             name = f"fr_{n2}_{group[0]}" if n2 >= 0 else f"fr_{group[0]}"
             low = frequency.lowpass(group[0], kind[0].kept)
-            outputs = kind[0].kept if low is None else len(low)
-            matrix = frequency.matrix(group, stacked[n2], outputs)
+            c = frequency.matrix(group, stacked[n2], kind[0].kept if low is None else len(low))
+            if low is not None:
+                # Far from the stack the filters' outputs vanish, and need not be averaged.
+                peak = np.abs(c).max((0, 1))
+                near = peak > arrays.threshold * peak.max()
+                c, low = c[..., near], low[near]
+            c = c.reshape(stacked[n2], -1)
+            parts = np.stack([np.concatenate([c.real, -c.imag]), np.concatenate([c.imag, c.real])])
             return Mix(
-                arrays.add(name, matrix),
+                arrays.add(name, parts),
                 len(group),
                 None if low is None else arrays.add(f"{name}_low", low),
                 time_average(arrays, n2),
