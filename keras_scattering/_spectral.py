@@ -150,8 +150,8 @@ def _power(u: tf.Tensor, exponent: float) -> tf.Tensor:
 def apply(u: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     """Multiply the last axis of a tensor by a matrix.
 
-    As one product of two matrices: with broadcasting, TensorFlow 2.21's float32 `matmul` reads and
-    writes out of bounds on CPUs for shapes such as (2, 1, 40, 40) times (40, 8).
+    As one product of two matrices: with broadcasting, such as (2, 1, 40, 40) times (40, 8), the
+    float32 oneDNN kernel of TensorFlow 2.21 reads and writes out of bounds.
     """
     inputs, outputs = matrix.shape
     y = tf.matmul(tf.reshape(u, (-1, inputs)), matrix)
