@@ -11,11 +11,11 @@ if keras.config.backend() != "tensorflow":
         f"Received: KERAS_BACKEND={keras.config.backend()}"
     )
 
-from keras_scattering.densities import gaussian_density  # noqa: E402
-from keras_scattering.harmonic3d import HarmonicScattering3D  # noqa: E402
-from keras_scattering.scattering1d import Scattering1D  # noqa: E402
-from keras_scattering.scattering2d import Scattering2D  # noqa: E402
-from keras_scattering.timefrequency import TimeFrequencyScattering  # noqa: E402
+from keras_scattering.densities import gaussian_density
+from keras_scattering.harmonic3d import HarmonicScattering3D
+from keras_scattering.scattering1d import Scattering1D
+from keras_scattering.scattering2d import Scattering2D
+from keras_scattering.timefrequency import TimeFrequencyScattering
 
 __all__ = [
     "HarmonicScattering3D",

@@ -68,7 +68,7 @@ def _in_chunks(
         return tf.reshape(plane, (count, size, *rest))
 
     parts = tf.map_fn(
-        lambda planes: function(Spectrum(*planes, x.lines)),
+        lambda planes: function(Spectrum(planes[0], planes[1], x.lines)),
         (split(x.real), split(x.imag)),
         parallel_iterations=1,
         fn_output_signature=[x.real.dtype] * outputs,

@@ -1,8 +1,7 @@
 """What all scattering layers share: shapes, weights, calls and saving."""
 
 import abc
-import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -10,9 +9,18 @@ import tensorflow as tf
 
 from keras_scattering import _validate
 from keras_scattering._cascade import scatter
-from keras_scattering.plans.plan import Plan
+from keras_scattering.plans.plan import Design, Plan
 
 Shape = tuple[int | None, ...]
+
+
+class _Built(NamedTuple):
+    """What `build` leaves behind."""
+
+    shape: Shape  # of the input, batch first
+    plan: Plan
+    design: Design
+    filters: dict[str, keras.Variable]
 
 
 class ScatteringLayer(keras.Layer, abc.ABC):
@@ -25,8 +33,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         # Inputs are cast in `call`, lest a mixed policy round them to half precision first.
         super().__init__(autocast=False, **kwargs)
         self.data_format = _validate.data_format(data_format)
-        self._plan: Plan | None = None
-        self._batch_shape: Shape | None = None  # what the layer was built for
+        self._state: _Built | None = None
 
     @abc.abstractmethod
     def _make_plan(self, size: tuple[int, ...]) -> Plan:
@@ -41,13 +48,13 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         Raises:
             ValueError: Before the layer is built, since paths depend on the signal's size.
         """
-        if self._plan is None:
+        if self._state is None:
             raise ValueError(
                 f"{type(self).__name__}.meta() needs a built layer, since the paths depend on the "
                 f"signal's size: call the layer, or `build(input_shape)`, first. "
                 f"Received: layer {self.name!r}, not built"
             )
-        return {name: column.copy() for name, column in self._plan.meta.items()}
+        return {name: column.copy() for name, column in self._state.plan.meta.items()}
 
     # Shapes
 
@@ -76,10 +83,10 @@ class ScatteringLayer(keras.Layer, abc.ABC):
 
     def _batched(self, shape: Shape) -> Shape:
         """An input shape with its batch axis, which a single signal in a `tf.data` map lacks."""
-        if self._batch_shape is None:
+        if self._state is None:
             single = len(shape) == self.rank and None not in shape
         else:
-            single = shape == self._batch_shape[1:]
+            single = shape == self._state.shape[1:]
         return (None, *shape) if single else shape
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
@@ -87,8 +94,9 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         shape = tuple(input_shape)
         batched = self._batched(shape)
         size = self._size(batched)
-        plan = self._plan if self._batch_shape and batched[1:] == self._batch_shape[1:] else None
-        plan = plan or self._make_plan(size)
+        state = self._state
+        known = state is not None and batched[1:] == state.shape[1:]
+        plan = state.plan if known else self._make_plan(size)
         axis = self._channel_axis(batched)
         channels = None if axis is None else batched[axis]
         outputs = self._output_shapes(plan, channels)
@@ -120,7 +128,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         shape = self._batched(tuple(input_shape))
         plan = self._make_plan(self._size(shape))
         design = plan.design(np.dtype(self._precision))
-        self._filters = {
+        filters = {
             name: self.add_weight(
                 name=name,
                 shape=array.shape,
@@ -132,48 +140,47 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             for name, array in design.arrays.items()
         }
         design.arrays.clear()  # the weights hold them now
-        self._plan, self._design = plan, design
-        self._batch_shape = (None, *shape[1:])
+        self._state = _Built((None, *shape[1:]), plan, design, filters)
 
     def call(self, inputs: Any) -> Any:
         """Scattering coefficients of a batch of signals, or of a single one."""
+        shape, plan, design, filters = self._state  # type: ignore[misc]  # Keras has built it
         x = tf.convert_to_tensor(inputs)
         if x.dtype.is_complex:
             raise ValueError(
                 f"{type(self).__name__} takes real input. Received: dtype {x.dtype.name}"
             )
-        single = len(x.shape) == len(self._batch_shape) - 1
+        single = len(x.shape) == len(shape) - 1
         if single:
             x = x[None]
-        if tuple(x.shape[1:]) != self._batch_shape[1:]:
+        if tuple(x.shape[1:]) != shape[1:]:
             raise ValueError(
-                f"{type(self).__name__} was built for inputs of shape {self._batch_shape}. "
+                f"{type(self).__name__} was built for inputs of shape {shape}. "
                 f"Received: shape {tuple(x.shape)}"
             )
         x = tf.cast(x, self._precision)
-        axis = self._channel_axis(x.shape)
-        signals = x
+        axis = self._channel_axis(shape)
+        channels = None if axis is None else x.shape[axis]
         if axis is not None:
             if axis != 1:
-                signals = tf.transpose(x, (0, axis, *range(1, axis)))
-            signals = tf.reshape(signals, (-1, *signals.shape[2:]))
-        weights = {name: tf.convert_to_tensor(weight) for name, weight in self._filters.items()}
-        outputs = scatter(self._plan, self._design, weights, signals)
-        channels = None if axis is None else x.shape[axis]
-        outputs = [self._finish(y, channels) for y in outputs]
+                x = tf.transpose(x, (0, axis, *range(1, axis)))
+            x = tf.reshape(x, (-1, *x.shape[2:]))
+        weights = {name: tf.convert_to_tensor(weight) for name, weight in filters.items()}
+        outputs = scatter(plan, design, weights, x)
+        outputs = [self._finish(y, plan, channels) for y in outputs]
         if single:
             outputs = [y[0] for y in outputs]
-        return outputs[0] if self._plan.stacked else outputs
+        return outputs[0] if plan.stacked else outputs
 
-    def _arrange(self, y: tf.Tensor) -> tf.Tensor:
+    def _arrange(self, y: tf.Tensor, plan: Plan) -> tf.Tensor:
         """Stacked output as (batch, paths, *size), where the cascade's rows are not just that."""
         return y
 
-    def _finish(self, y: tf.Tensor, channels: int | None) -> tf.Tensor:
+    def _finish(self, y: tf.Tensor, plan: Plan, channels: int | None) -> tf.Tensor:
         """Merge the channels with the paths, and put them where the data format says."""
         y = tf.cast(y, self.compute_dtype)
-        if self._plan.stacked:
-            y = self._arrange(y)
+        if plan.stacked:
+            y = self._arrange(y, plan)
         elif channels is None:
             return y
         else:

@@ -106,10 +106,8 @@ def convolve(x: Spectrum, bank: Bank, weights: Weights) -> tuple[tf.Tensor, tf.T
     outputs = []
     for window in bank.windows:
         filters = tf.unstack(weights[window.filters])
-        starts = [
-            [o - f + c * m for o, f, c, m in zip(window.origin, first, block, bank.size, strict=True)]
-            for block in np.ndindex(*window.blocks)
-        ]
+        origin, size = np.subtract(window.origin, first), np.array(bank.size)
+        starts = [(origin + size * block).tolist() for block in np.ndindex(*window.blocks)]
         planes = []
         for plane in (x.real, x.imag):
             terms = [

@@ -12,14 +12,16 @@ PADDINGS = ("reflect", "symmetric", "zero", "periodic", "none")
 def positive_int(name: str, value: Any) -> int:
     """An integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(f"Argument `{name}` must be an integer of at least 1. Received: {name}={value!r}")
+        raise ValueError(
+            f"Argument `{name}` must be an integer of at least 1. Received: {name}={value!r}"
+        )
     return int(value)
 
 
 def positive(name: str, value: Any) -> float:
     """A positive, finite number."""
     number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not number or not 0 < value < math.inf:
+    if not number or not 0 < float(value) < math.inf:
         raise ValueError(f"Argument `{name}` must be a positive number. Received: {name}={value!r}")
     return float(value)
 
@@ -56,7 +58,7 @@ def int_or_pair(name: str, value: Any) -> tuple[int, int]:
         return positive_int(name, value), 1
     if len(value) != 2:
         raise ValueError(
-            f"Argument `{name}` must be an integer or a pair of integers. Received: {name}={value!r}"
+            f"Argument `{name}` must be an integer or a pair of them. Received: {name}={value!r}"
         )
     first, second = value
     return positive_int(name, first), positive_int(name, second)
@@ -68,17 +70,18 @@ def support(
     """The support of an average: None, "global", 0, or a number of samples of at least 1."""
     if value is None or (isinstance(value, str) and value == "global"):
         return value
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not number or not (value == 0 or (1 <= value < math.inf)):
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    number = float(value) if real else math.nan
+    if not (number == 0 or 1 <= number < math.inf):
         raise ValueError(
             f"Argument `{name}` must be None, 'global', 0, or a number of samples of at least 1. "
             f"Received: {name}={value!r}"
         )
-    if value > limit:
+    if number > limit:
         raise ValueError(
             f"Argument `{name}` must be at most {limit_name} = {limit}. Received: {name}={value!r}"
         )
-    return int(value) if isinstance(value, numbers.Integral) else float(value)
+    return int(number) if isinstance(value, numbers.Integral) else number
 
 
 def step(name: str, value: Any, support_name: str, support: Any, log2_default: int) -> int | None:

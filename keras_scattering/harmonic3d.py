@@ -100,9 +100,9 @@ class HarmonicScattering3D(ScatteringLayer):
             self.integral_powers,
         )
 
-    def _arrange(self, y: tf.Tensor) -> tf.Tensor:
+    def _arrange(self, y: tf.Tensor, plan: Plan) -> tf.Tensor:
         """Rows are paths by degrees, and powers come last."""
-        powers, paths, degrees = self._plan.outputs[0]
+        powers, paths, degrees = plan.outputs[0]
         return tf.transpose(tf.reshape(y, (-1, paths, degrees, powers)), (0, 3, 1, 2))
 
     def get_config(self) -> dict[str, Any]:

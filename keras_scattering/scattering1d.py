@@ -12,7 +12,7 @@ from keras_scattering.plans.scattering1d import plan_scattering1d
 
 @keras.saving.register_keras_serializable(package="keras_scattering")
 class Scattering1D(ScatteringLayer):
-    r"""Wavelet scattering of signals in time: stable, translation-invariant, nothing to train.
+    r"""Wavelet scattering of signals in time: stable to deformation, nothing to train.
 
     $$S_0 x = x * \phi \quad S_1 x(n_1) = |x * \psi_{n_1}| * \phi \quad
       S_2 x(n_1, n_2) = ||x * \psi_{n_1}| * \psi_{n_2}| * \phi$$

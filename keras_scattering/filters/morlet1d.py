@@ -37,7 +37,7 @@ def _normalise(spectrum: np.ndarray) -> np.ndarray:
 
 
 def morlet(xi: float, sigma: float, N: int) -> np.ndarray:
-    """Spectrum of the Morlet wavelet: a Gaussian bump less the low-pass that makes its mean zero."""
+    """Spectrum of the Morlet wavelet: a Gaussian less the low-pass that makes its mean zero."""
     bump = gaussian(xi, sigma, N)
     low = gaussian(0.0, sigma, N)
     return _normalise(bump - bump[0] / low[0] * low)
@@ -99,7 +99,7 @@ class MorletBank1D(FilterBank):
         """(xi, sigma) of each filter, in cycles/sample."""
         return schedule(self.J, self.Q)
 
-    @functools.cached_property
+    @property
     def j(self) -> tuple[int, ...]:
         """log2 of the sampling step that each filter's output allows."""
         return tuple(resolution(xi, sigma) for xi, sigma in self.wavelets)

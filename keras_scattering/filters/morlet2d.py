@@ -20,7 +20,7 @@ def _copies(size: int, reach: float) -> int:
 
 
 def _wave_packets(
-    shape: tuple[int, int], sigma: float, theta: float, xi: float, slant: float
+    shape: tuple[int, ...], sigma: float, theta: float, xi: float, slant: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """A Gaussian envelope and the Gabor function it carries, both in space and periodised."""
     M, N = shape
@@ -62,7 +62,7 @@ class MorletBank2D(FilterBank):
     Source: Bruna & Mallat 2013; constants of ScatNet and Kymatio.
     """
 
-    grid: tuple[int, int]
+    grid: tuple[int, ...]
     J: int
     L: int
 

@@ -26,8 +26,8 @@ class SolidHarmonics:
       Y_{l,m}(\omega / |\omega|)$$
 
     The 2l + 1 harmonics of a degree are used through $\sum_m |x * \psi_{j,l,m}|^2$ only, which is
-    the same for any orthonormal basis of them: here the real one, $\sqrt 2 \cos m\varphi$ and
-    $\sqrt 2 \sin m\varphi$ instead of $e^{\pm i m\varphi}$, whose spectra are real but for $(-i)^l$.
+    the same for any orthonormal basis of them: here the real one, with $\sqrt 2 \cos m\varphi$
+    and $\sqrt 2 \sin m\varphi$ for $e^{\pm i m\varphi}$. Its spectra are real but for $(-i)^l$.
 
     Args:
         box: Sizes of the box along z, y and x.

@@ -1,4 +1,4 @@
-"""Filters as compact windows of spectral lines, and averages as matrices: the arrays of a design."""
+"""The arrays of a design: filters as compact windows of lines, averages as matrices."""
 
 import math
 from collections.abc import Sequence
@@ -116,9 +116,7 @@ class Arrays(dict[str, np.ndarray]):
         if box or math.prod(shared[1]) <= max(math.prod(blocks) for _, blocks in single):
             groups = [(name, shared, spectra)]
         else:
-            groups = [
-                (f"{name}_{i}", single[i], psi[None]) for i, psi in enumerate(spectra)
-            ]
+            groups = [(f"{name}_{i}", single[i], psi[None]) for i, psi in enumerate(spectra)]
         windows = [
             Window(self.add(key, split_blocks(psi, origin, blocks, size)), origin, blocks)
             for key, (origin, blocks), psi in groups
@@ -126,10 +124,8 @@ class Arrays(dict[str, np.ndarray]):
         return Bank(tuple(windows), size)
 
 
-def hull(boxes: Sequence[Box]) -> Box | None:
-    """The smallest box around boxes; None where there is none."""
-    if not boxes:
-        return None
+def hull(boxes: Sequence[Box]) -> Box:
+    """The smallest box around boxes."""
     return tuple(
         (min(start for start, _ in spans), max(stop for _, stop in spans))
         for spans in zip(*boxes, strict=True)
@@ -139,7 +135,7 @@ def hull(boxes: Sequence[Box]) -> Box | None:
 def circulant(
     kernel: np.ndarray, step: int, outputs: range, inputs: int | None = None
 ) -> np.ndarray:
-    """Matrix (inputs, outputs) of a periodic convolution of the first inputs, sampled every step."""
+    """Matrix (inputs, outputs) of a periodic convolution of the first inputs, every `step`."""
     n = len(kernel)
     rows = np.arange(n if inputs is None else inputs)
     return kernel[(step * np.asarray(outputs)[None, :] - rows[:, None]) % n]

@@ -96,4 +96,5 @@ class Grid(abc.ABC):
         """Size of the output of a path whose signal is sampled every 2**k."""
         if self.T == "global":
             return ()
-        return tuple(stop - start for start, stop in self.keep(self.log2_stride if self.local else k))
+        box = self.keep(self.log2_stride if self.local else k)
+        return tuple(stop - start for start, stop in box)

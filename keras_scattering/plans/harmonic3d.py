@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_scattering.filters.solid_harmonics import SolidHarmonics
-from keras_scattering.plans.compact import Arrays
+from keras_scattering.plans.compact import Arrays, hull
 from keras_scattering.plans.plan import Branch, Design, HarmonicBank, Node, Padding, Plan, Powers
 
 
@@ -64,7 +64,7 @@ def plan_harmonic3d(
         arrays = Arrays(dtype)
         harmonics = SolidHarmonics(box, sigma_0)
         average = Powers(integral_powers)
-        branches = []
+        branches, boxes = [], []
         for degree in range(L + 1):
             banks = [
                 _harmonic_bank(
@@ -85,9 +85,10 @@ def plan_harmonic3d(
                 lines = bank.lines if followers else None
                 first = Node(0, bank, average, row((j1,), degree), 1, lines)
                 branches.append(Branch((first, *followers)))
-        return Design(branches[0].nodes[0].bank.lines, None, tuple(branches), arrays)
+                boxes.append(bank.lines)
+        return Design(hull(boxes), None, tuple(branches), arrays)
 
     j1, j2 = np.array([(*path, -1)[:2] for path in paths]).T
-    meta = {"order": np.array([len(path) for path in paths]), "n1": j1, "j1": j1, "n2": j2, "j2": j2}
+    meta = {"order": np.where(j2 < 0, 1, 2), "n1": j1, "j1": j1, "n2": j2, "j2": j2}
     outputs = ((len(integral_powers), len(paths), L + 1),)
     return Plan(tuple(Padding((slice(0, n, 1),)) for n in box), meta, outputs, True, design)

@@ -7,7 +7,7 @@ shapes, `meta()` and the computation are all read from one plan. Nothing here im
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -184,6 +184,13 @@ class Design:
     arrays: dict[str, np.ndarray]  # filters and averages, in the precision asked for
 
 
+def column(values: Sequence[float], index: np.ndarray) -> np.ndarray:
+    """Metadata of filters by index; index -1 is missing: -1 among integers, NaN among floats."""
+    known = np.asarray(values)
+    missing = -1 if known.dtype.kind == "i" else np.nan
+    return np.append(known, missing).astype(known.dtype)[index]
+
+
 @dataclasses.dataclass(frozen=True)
 class Padding:
     """How one axis is extended: by pieces of itself, possibly reversed, or by zeros."""
@@ -201,5 +208,3 @@ class Plan:
     outputs: tuple[tuple[int, ...], ...]  # (channels, *size) if stacked, else each path's size
     stacked: bool  # all paths in one output, or each in its own
     design: Callable[[np.dtype], Design]
-
-

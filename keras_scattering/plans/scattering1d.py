@@ -74,7 +74,7 @@ class TimeAxis(Grid):
         """Samples after padding."""
         if self.padding in ("periodic", "none"):
             return -(-self.N // self._multiple) * self._multiple
-        # Three times the support of the low-pass on each side, where one reflection reaches that far.
+        # Three supports of the low-pass on each side, as far as one reflection reaches.
         half = self.N // 2
         h = np.abs(np.fft.ifft(lowpass(SIGMA0 / self.support, self.N)))[:half]
         tail = np.cumsum(h[::-1])[::-1]
@@ -144,7 +144,5 @@ def plan_scattering1d(
     """The plan of `Scattering1D` for signals of `N` samples."""
     time = TimeAxis(N, J, T, stride, padding)
     first, second = (MorletBank1D(time.samples, J, q, time.support) for q in Q)
-    columns = [
-        {"j": bank.j, "xi": bank.xi, "sigma": bank.sigma} for bank in (first, second)
-    ]
+    columns = [{"j": bank.j, "xi": bank.xi, "sigma": bank.sigma} for bank in (first, second)]
     return plan_wavelet(time, (first, second), max_order, columns)

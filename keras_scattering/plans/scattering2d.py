@@ -25,7 +25,7 @@ class ImagePlane(Grid):
 
     shape: tuple[int, int]
     J: int
-    T: str | int | None
+    T: float | str | None
     stride: int | None
     padding: str
 

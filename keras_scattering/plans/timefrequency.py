@@ -7,15 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_scattering.filters.morlet1d import (
-    SIGMA0,
-    MorletBank1D,
-    lowpass,
-    morlet,
-    resolution,
-    schedule,
-)
-from keras_scattering.plans.compact import Arrays, circulant, hull, periodise
+from keras_scattering.filters.morlet1d import MorletBank1D
+from keras_scattering.plans.compact import Arrays, hull
+from keras_scattering.plans.frequency import FrequencyAxis
 from keras_scattering.plans.plan import (
     Average,
     Bank,
@@ -27,122 +21,10 @@ from keras_scattering.plans.plan import (
     Node,
     Plan,
     Stack,
+    column,
 )
 from keras_scattering.plans.scattering1d import TimeAxis
 from keras_scattering.plans.wavelet import by_scale, pieces, spectra_of
-
-
-@dataclasses.dataclass(frozen=True)
-class FrequencyFilter:
-    """A filter along log-frequency; xi and sigma in cycles a first-order wavelet."""
-
-    xi: float
-    sigma: float
-    j: int
-    spin: int
-
-
-@dataclasses.dataclass(frozen=True)
-class FrequencyAxis:
-    """The axis of first-order wavelets, its filters, and the average along it.
-
-    Args:
-        J: log2 of the largest scale in time.
-        Q: Wavelets an octave, of the first order in time.
-        J_fr: log2 of the largest scale along frequency.
-        Q_fr: Wavelets an octave along frequency.
-        F: Support of the average along frequency, None, "global" or 0.
-        stride_fr: Output step, or None for 2**floor(log2 F).
-    """
-
-    J: int
-    Q: int
-    J_fr: int
-    Q_fr: int
-    F: float | str | None
-    stride_fr: int | None
-
-    def __post_init__(self) -> None:
-        count = len(schedule(self.J, self.Q))
-        if count > self.size:
-            raise ValueError(
-                f"The {count} first-order wavelets do not fit on the frequency axis of {self.size} "
-                f"samples: take a larger `J_fr` or `F`. "
-                f"Received: J={self.J}, Q={self.Q}, J_fr={self.J_fr}, F={self.F}"
-            )
-
-    @property
-    def local(self) -> bool:
-        """Whether outputs are averages over windows of frequency."""
-        return self.F is None or self.F not in ("global", 0)
-
-    @property
-    def support(self) -> float:
-        """Support of the low-pass in first-order wavelets."""
-        return float(self.F) if self.F and self.F != "global" else float(2**self.J_fr)
-
-    @property
-    def log2_stride(self) -> int:
-        """log2 of the output step."""
-        if self.stride_fr is not None:
-            return self.stride_fr.bit_length() - 1
-        return math.floor(math.log2(self.support))
-
-    @property
-    def size(self) -> int:
-        """Samples of the padded axis."""
-        unpadded = (self.J + 1) * self.Q + 8 * min(self.support, 2**self.J_fr)
-        return math.floor(unpadded / 2**self.J_fr) * 2**self.J_fr
-
-    @functools.cached_property
-    def filters(self) -> tuple[FrequencyFilter, ...]:
-        """The low-pass, then the wavelets of spin +1, then those of spin -1."""
-        low = FrequencyFilter(0.0, SIGMA0 / 2**self.J_fr, self.J_fr, 0)
-        wavelets = schedule(self.J_fr, self.Q_fr)
-        return low, *(
-            FrequencyFilter(spin * xi, sigma, resolution(xi, sigma), spin)
-            for spin in (1, -1)
-            for xi, sigma in wavelets
-        )
-
-    def sampling(self, n_fr: int) -> int:
-        """log2 of the step at which the output of a filter is kept."""
-        j = self.filters[n_fr].j
-        return min(j, self.log2_stride) if self.local else j
-
-    def step(self, n_fr: int) -> int:
-        """Step of the output along frequency; the whole axis for a mean over it."""
-        if self.filters[n_fr].spin and self.local:
-            return 2**self.log2_stride
-        if self.filters[n_fr].spin and self.F == "global":
-            return self.size
-        return 2 ** self.sampling(n_fr)
-
-    def response(self, n_fr: int) -> np.ndarray:
-        """The filter itself, complex, as it is convolved."""
-        f = self.filters[n_fr]
-        spectrum = lowpass(f.sigma, self.size) if not f.spin else morlet(f.xi, f.sigma, self.size)
-        return np.fft.ifft(spectrum)
-
-    def matrix(self, group: Sequence[int], inputs: int, outputs: int) -> np.ndarray:
-        """Filters of one sampling step on a stack of `inputs` wavelets, zero beyond, as a matrix.
-
-        Complex, of shape (inputs, filters, outputs): the first samples of each filter's output.
-        """
-        step = 2 ** self.sampling(group[0])
-        filters = [circulant(self.response(n), step, range(outputs), inputs) for n in group]
-        return np.stack(filters, 1)
-
-    def lowpass(self, n_fr: int, outputs: int) -> np.ndarray | None:
-        """The average along frequency after a filter, as a matrix; None where there is none."""
-        if not self.filters[n_fr].spin or self.F == 0:
-            return None
-        k = self.sampling(n_fr)
-        n = self.size >> k
-        if not self.local:
-            return np.full((n, 1), 1 / n)
-        phi = periodise(lowpass(SIGMA0 / self.support, self.size)[None], (n,))[0]
-        return circulant(np.fft.ifft(phi).real, 2 ** (self.log2_stride - k), range(outputs))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,7 +42,6 @@ def plan_timefrequency(
 ) -> Plan:
     """The plan of `TimeFrequencyScattering`."""
     bank1, bank2 = (MorletBank1D(time.samples, time.J, q, time.support) for q in Q)
-    groups1, groups2 = by_scale(bank1.j), by_scale(bank2.j)
     # The wavelets of the first order that each of the second, or the low-pass (-1), stacks.
     stacked = {n2: sum(j1 < j2 for j1 in bank1.j) for n2, j2 in enumerate(bank2.j)}
     stacked = {-1: len(bank1)} | {n2: count for n2, count in stacked.items() if count}
@@ -191,7 +72,7 @@ def plan_timefrequency(
     def design(dtype: np.dtype) -> Design:
         arrays = Arrays(dtype)
         first: list[tuple[int, Bank, int]] = []  # scale, filters, count
-        for j1, group in groups1.items():
+        for j1, group in by_scale(bank1.j).items():
             size = time.size(time.sampling(j1))
             for piece in pieces(group, math.prod(size)):
                 psi = arrays.bank(f"psi1_{piece[0]}", spectra_of(bank1, piece), size)
@@ -244,8 +125,9 @@ def plan_timefrequency(
                 peak = np.abs(c).max((0, 1))
                 near = peak > arrays.threshold * peak.max()
                 c, low = c[..., near], low[near]
-            c = c.reshape(stacked[n2], -1)
-            parts = np.stack([np.concatenate([c.real, -c.imag]), np.concatenate([c.imag, c.real])])
+            flat = c.reshape(stacked[n2], -1)
+            real, imag = np.real(flat), np.imag(flat)
+            parts = np.stack([np.concatenate([real, -imag]), np.concatenate([imag, real])])
             return Mix(
                 arrays.add(name, parts),
                 len(group),
@@ -257,8 +139,8 @@ def plan_timefrequency(
         stacks = [stack(n2) for n2 in stacked]
         nodes = []
         for i, (_, psi, count) in enumerate(first, start=1):
-            lines = hull([bank.lines for s in stacks for source, bank in s.sources if source == i])
-            nodes.append(Node(0, psi, None, (), count, lines))
+            boxes = [bank.lines for s in stacks for source, bank in s.sources if source == i]
+            nodes.append(Node(0, psi, None, (), count, hull(boxes)))
         lines = hull([psi.lines for _, psi, _ in first])
         order0 = None if joint else time.average(arrays, 0)
         return Design(lines, order0, (Branch((*nodes, *stacks)),), arrays)
@@ -292,11 +174,6 @@ def _meta(
         positions = [-1] if joint else [i * step for i in range(p.kept)]
         rows += [(p.order, n1, p.n2, p.n_fr, single) for n1 in positions]
     order, n1, n2, n_fr, single = np.array(rows).T
-
-    def column(values: Sequence[float], index: np.ndarray) -> np.ndarray:
-        values = np.asarray(values)
-        missing = -1 if values.dtype.kind == "i" else np.nan
-        return np.append(values, missing).astype(values.dtype)[index]
 
     wavelet1 = np.where(single, n1, -1)
     f = frequency.filters

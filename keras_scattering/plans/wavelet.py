@@ -8,14 +8,14 @@ over all n1, and all (n1, n2) with j2 > j1: a modulus moves energy towards low f
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from keras_scattering.filters import FilterBank
-from keras_scattering.plans.compact import Arrays, hull, periodise
+from keras_scattering.plans.compact import Arrays, hull
 from keras_scattering.plans.grid import Grid
-from keras_scattering.plans.plan import Average, Bank, Branch, Design, Node, Plan
+from keras_scattering.plans.plan import Average, Bank, Branch, Design, Node, Plan, column
 
 # Samples of the signals that are computed together, for one item of a batch.
 _GROUP = 2**21
@@ -78,10 +78,9 @@ def plan_wavelet(
             spectra = grid.coarsen(psi2(j), k)
             return arrays.bank(f"psi2_{k}_{j}", spectra, grid.size(grid.sampling(j)))
 
-        def branch(piece: tuple[int, ...], j: int) -> Branch:
+        def branch(first: Bank, piece: tuple[int, ...], j: int) -> Branch:
             """First-order filters of one scale, and all second-order ones that follow them."""
             k = grid.sampling(j)
-            first = arrays.bank(f"psi1_{piece[0]}", spectra_of(banks[0], piece), grid.size(k))
             followers = [
                 Node(
                     source=1,
@@ -94,16 +93,17 @@ def plan_wavelet(
                 if later > j
             ]
             rows = tuple(row[(n1,)] for n1 in piece)
-            lines = hull([node.bank.lines for node in followers])
+            lines = hull([node.bank.lines for node in followers]) if followers else None
             return Branch((Node(0, first, average(k), rows, len(rows), lines), *followers))
 
-        branches = tuple(
-            branch(piece, j)
-            for j, group in groups[0].items()
-            for piece in pieces(group, math.prod(grid.size(grid.sampling(j))))
-        )
-        lines = hull([branch.nodes[0].bank.lines for branch in branches])
-        return Design(lines, average(0), branches, arrays)
+        branches, boxes = [], []
+        for j, group in groups[0].items():
+            size = grid.size(grid.sampling(j))
+            for piece in pieces(group, math.prod(size)):
+                first = arrays.bank(f"psi1_{piece[0]}", spectra_of(banks[0], piece), size)
+                branches.append(branch(first, piece, j))
+                boxes.append(first.lines)
+        return Design(hull(boxes), average(0), tuple(branches), arrays)
 
     def scale(path: tuple[int, ...]) -> int:
         """log2 of the step at which the modulus of a path is kept."""
@@ -123,9 +123,5 @@ def _meta(
     for o, filters in enumerate(columns):
         n = np.array([path[o] if len(path) > o else -1 for path in paths])
         meta[f"n{o + 1}"] = n
-        for name, values in filters.items():
-            values = np.asarray(values)
-            missing = -1 if values.dtype.kind == "i" else np.nan
-            # Index -1 reads the last element: what stands for a missing value.
-            meta[f"{name}{o + 1}"] = np.append(values, missing).astype(values.dtype)[n]
+        meta |= {f"{name}{o + 1}": column(values, n) for name, values in filters.items()}
     return meta

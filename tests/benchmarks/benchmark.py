@@ -79,7 +79,7 @@ def ours(workload: Workload, x: np.ndarray, *, jit: bool = False) -> Call:
     return lambda: function(tensor).numpy()
 
 
-def _kymatio(module: str, workload: Workload):  # noqa: ANN202
+def _kymatio(module: str, workload: Workload):
     arguments = dict(workload.arguments)
     shape = workload.size if len(workload.size) > 1 else workload.size[0]
     front = __import__(f"kymatio.{module}", fromlist=[workload.layer])
@@ -226,14 +226,18 @@ def relative_error(y: np.ndarray, exact: np.ndarray, name: str) -> float | None:
         y = np.moveaxis(y, 1, -1)
     if name.startswith("Kymatio") and y.ndim == exact.ndim + 1:
         y = np.moveaxis(y, (1, 2), (-2, -1)).reshape(exact.shape)
-    return float(np.linalg.norm(y - exact) / np.linalg.norm(exact)) if y.shape == exact.shape else None
+    if y.shape != exact.shape:
+        return None
+    return float(np.linalg.norm(y - exact) / np.linalg.norm(exact))
 
 
 def measure(key: str, rounds: int, names: list[str], fresh: bool) -> dict:
     """One workload: medians of interleaved rounds, errors, first calls and memory."""
     workload = WORKLOADS[key]
     calls, rows = {}, {}
-    exact = ours(workload._replace(arguments={**workload.arguments, "dtype": "float64"}), workload.input())()
+    exact = ours(
+        workload._replace(arguments={**workload.arguments, "dtype": "float64"}), workload.input()
+    )()
     for name in names:
         if available(name, workload):
             try:
@@ -278,9 +282,10 @@ def table(results: dict) -> str:
         return lines
 
     lines = grid("Milliseconds a call, medians of interleaved rounds:", "ms", ".1f")
-    lines += ["\nThe FFTs alone, ms: " + ", ".join(
-        f"{k} {r['floor']:.1f}" for k, r in results.items() if r["floor"]
-    )]
+    lines += [
+        "\nThe FFTs alone, ms: "
+        + ", ".join(f"{k} {r['floor']:.1f}" for k, r in results.items() if r["floor"])
+    ]
     lines += grid("Seconds of the first call:", "first", ".1f")
     lines += grid("Peak memory over the start, MB:", "memory", ".0f")
     lines += grid("Relative l2 error to our float64 result:", "error", ".1e")
@@ -294,7 +299,9 @@ def main() -> None:
     parser.add_argument("--contenders", default=";".join(CONTENDERS), help="separated by ;")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--no-fresh", action="store_true", help="no first calls, no memory")
-    parser.add_argument("--output", type=pathlib.Path, help="folder for results.json and results.md")
+    parser.add_argument(
+        "--output", type=pathlib.Path, help="folder for results.json and results.md"
+    )
     parser.add_argument("--fresh", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.fresh:
