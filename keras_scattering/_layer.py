@@ -94,9 +94,10 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         shape = tuple(input_shape)
         batched = self._batched(shape)
         size = self._size(batched)
-        state = self._state
-        known = state is not None and batched[1:] == state.shape[1:]
-        plan = state.plan if known else self._make_plan(size)
+        if self._state is not None and batched[1:] == self._state.shape[1:]:
+            plan = self._state.plan
+        else:
+            plan = self._make_plan(size)
         axis = self._channel_axis(batched)
         channels = None if axis is None else batched[axis]
         outputs = self._output_shapes(plan, channels)
