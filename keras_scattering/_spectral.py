@@ -5,7 +5,6 @@ parts, cut to the box of lines that will be read. Wavelet spectra are real, so t
 FFTs themselves everything is real arithmetic, which costs half of its complex counterpart.
 """
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -166,9 +165,11 @@ def _matrix_lowpass(u: tf.Tensor, rule: LowPass, weights: Weights) -> tf.Tensor:
     matrix = weights[rule.matrices[0]]
     frames = tf.reshape(u, (-1, u.shape[1], rule.blocks, matrix.shape[0]))
     parts = apply(frames, matrix)
-    before, own, after = tf.split(parts, 3, axis=-1)
-    total = own + tf.roll(before, -1, axis=2) + tf.roll(after, 1, axis=2)
-    return tf.reshape(total, (-1, u.shape[1], math.prod(total.shape[2:])))[..., slice(*rule.keep)]
+    parts = tf.concat([parts[:, :, -1:], parts, parts[:, :, :1]], 2)  # a ring of frames
+    outputs = matrix.shape[1] // 3
+    before, own, after = parts[:, :, 2:], parts[:, :, 1:-1], parts[:, :, :-2]
+    total = before[..., :outputs] + own[..., outputs : 2 * outputs] + after[..., 2 * outputs :]
+    return tf.reshape(total, (-1, u.shape[1], rule.blocks * outputs))[..., slice(*rule.keep)]
 
 
 def average(u: tf.Tensor, rule: Average, weights: Weights) -> tf.Tensor:
