@@ -123,7 +123,9 @@ class TimeAxis(Grid):
             box = ((0,), (1,)) if n == outputs else ((-outputs,), (2,))
             return SpectralLowPass(arrays.bank(name, phi, (outputs,), box), keep)
         h = np.fft.ifft(phi[0]).real
-        reach = int(np.nonzero(np.abs(h[: n // 2 + 1]) > arrays.threshold * h[0])[0][-1]) + 1
+        # Eight times the rounding, since the inverse FFT has rounded the tail already.
+        tail = np.abs(h[: n // 2 + 1]) > 8 * arrays.threshold * h[0]
+        reach = int(np.nonzero(tail)[0][-1]) + 1
         for blocks in range(outputs // 2, 3, -1):
             if outputs % blocks == 0 and n // blocks >= reach:
                 frame = outputs // blocks
