@@ -17,6 +17,7 @@ from keras_scattering._spectral import (
     Weights,
     average,
     extend,
+    power,
     respond,
     spectrum,
 )
@@ -24,6 +25,8 @@ from keras_scattering.plans.plan import Branch, Design, Plan, Stack
 
 # Real samples of the signals computed at once: their temporaries fit in a processor's cache.
 _WORKING_SET = 2**20
+# Eagerly every operation has a cost of its own, so that larger parts pay.
+_EAGER_WORKING_SET = 2**24
 
 
 def _after(x: Spectrum, done: Sequence[tf.Tensor]) -> Spectrum:
@@ -83,18 +86,26 @@ def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[
     Returns:
         If the plan is stacked, one tensor (batch, paths, *outputs); else one a path.
     """
-    u = extend(x[:, None], plan.padding)
+    # Moduli square their input: signals of unit size neither overflow nor vanish in doing so.
+    axes = list(range(1, len(x.shape)))
+    peak = tf.stop_gradient(tf.reduce_max(tf.abs(x), axes, keepdims=True))
+    peak = tf.where(peak > 0, peak, tf.ones_like(peak))
+    u = extend((x / peak)[:, None], plan.padding)
     outputs = [average(u, design.average, weights)] if design.average else []
     rows = [(0,)] if design.average else []
     x_hat = spectrum(u, design.lines)
+    working_set = _EAGER_WORKING_SET if tf.executing_eagerly() else _WORKING_SET
     for branch in design.branches:
         outputs += _in_chunks(
             functools.partial(_run, branch, weights=weights, stacked=plan.stacked),
             _after(x_hat, outputs),
-            max(1, _WORKING_SET // branch.samples),
+            max(1, working_set // branch.samples),
             1 if plan.stacked else len(branch.rows),
         )
         rows += branch.rows
+    gain = tf.concat([power(tf.reshape(peak, (-1, 1)), q) for q in plan.degrees], 1)
+    gains = [tf.reshape(gain, (-1, *[1] * (len(y.shape) - 2), gain.shape[1])) for y in outputs]
+    outputs = [y * gain for y, gain in zip(outputs, gains, strict=True)]
     order = np.argsort(np.concatenate(rows))
     if not plan.stacked:
         paths = [path for group in outputs for path in tf.unstack(group, axis=1)]

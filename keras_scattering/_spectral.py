@@ -139,7 +139,8 @@ def respond(x: Spectrum, bank: Bank | HarmonicBank, weights: Weights) -> tf.Tens
     return tf.reshape(u, (-1, u.shape[1] * u.shape[2], *bank.size))
 
 
-def _power(u: tf.Tensor, exponent: float) -> tf.Tensor:
+def power(u: tf.Tensor, exponent: float) -> tf.Tensor:
+    """u**exponent, without the general power where there is a shorter way."""
     special = {0.5: tf.sqrt, 1.0: tf.identity, 2.0: tf.square}
     return special[exponent](u) if exponent in special else tf.pow(u, exponent)
 
@@ -184,7 +185,7 @@ def average(u: tf.Tensor, rule: Average, weights: Weights) -> tf.Tensor:
             return tf.reduce_mean(u, axis=list(range(2, len(u.shape))))
         case Powers():
             axes = list(range(2, len(u.shape)))
-            sums = [tf.reduce_sum(_power(u, q), axes) for q in rule.exponents]
+            sums = [tf.reduce_sum(power(u, q), axes) for q in rule.exponents]
             return tf.stack(sums, axis=-1)
         case Crop():
             return u[(..., *[slice(*span) for span in rule.keep])]

@@ -54,7 +54,8 @@ def gaussian_density(
         raise ValueError(f"Argument `sigma` must be a positive number. Received: sigma={sigma!r}")
     channels = len(weights.shape) == len(positions.shape)
     atoms = weights.shape[:-1] if channels else weights.shape
-    if positions.shape[-1] != 3 or not atoms.is_compatible_with(positions.shape[:-1]):
+    fit = len(positions.shape) >= 2 and positions.shape[-1] == 3
+    if not (fit and atoms.is_compatible_with(positions.shape[:-1])):
         raise ValueError(
             "Argument `positions` must have shape (..., atoms, 3), and `weights` (..., atoms) or "
             "(..., atoms, channels). "

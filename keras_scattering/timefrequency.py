@@ -21,7 +21,7 @@ class TimeFrequencyScattering(ScatteringLayer):
 
     where * convolves in time and the circled star along the log-frequency axis of the first-order
     wavelets n1. The filters along frequency are a low-pass (n_fr = 0, spin 0) and Morlet wavelets
-    of both signs (spin +1 and -1): energy of rising and of falling patterns. Paths of
+    of both signs: spin +1 answers to rising patterns, spin -1 to falling ones. Paths of
     spin +1 and -1 are averaged along frequency by phi_F, of support `F`; those of spin 0 are not.
 
     Args:
@@ -39,7 +39,9 @@ class TimeFrequencyScattering(ScatteringLayer):
         format: `"time"` lays the samples along frequency out as channels; `"joint"` gives each
             path as a picture over time and log-frequency, which needs a local `F`, and leaves out
             order 0.
-        padding: How the signal goes on beyond its ends, as in `Scattering1D`.
+        padding: How the signal goes on beyond its ends, as in `Scattering1D`. A reflection runs
+            backwards and swaps the spins, which a mean over all of time (`T="global"`) takes in:
+            there `"zero"` tells rising from falling better.
         data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
         **kwargs: Of `keras.layers.Layer`. With `dtype="float64"` all is computed in double
             precision; under a mixed policy in float32, and returned in the compute dtype.

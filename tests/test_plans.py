@@ -1,15 +1,10 @@
 """Plans are NumPy: their pieces, and what they say together, against direct computations."""
 
 import itertools
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import keras_scattering
 from keras_scattering.filters import MorletBank1D, MorletBank2D
 from keras_scattering.plans import wavelet
 from keras_scattering.plans.compact import Arrays, circulant, crop_lines, hull, periodise
@@ -24,24 +19,6 @@ PADDINGS = ["reflect", "symmetric", "zero", "periodic", "none"]
 
 def noise(*shape):
     return np.random.default_rng(0).standard_normal(shape)
-
-
-def test_plans_and_filters_need_no_tensorflow():
-    """Nor Keras: with the package's own start, which imports both, left out."""
-    code = f"""
-        import sys, types
-        import numpy as np
-        package = types.ModuleType("keras_scattering")
-        package.__path__ = {[str(Path(keras_scattering.__file__).parent)]}
-        sys.modules["keras_scattering"] = package
-        from keras_scattering.plans.scattering1d import plan_scattering1d
-        from keras_scattering.plans.scattering2d import plan_scattering2d
-        plan_scattering1d(100, 3, (2, 1), None, None, 2, "reflect").design(np.dtype("float32"))
-        plan_scattering2d((9, 8), 2, 3, None, None, 2, "zero").design(np.dtype("float32"))
-        found = {{"tensorflow", "keras"}} & sys.modules.keys()
-        assert not found, found
-    """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
 
 
 # Padding.

@@ -91,4 +91,5 @@ def plan_harmonic3d(
     j1, j2 = np.array([(*path, -1)[:2] for path in paths]).T
     meta = {"order": np.where(j2 < 0, 1, 2), "n1": j1, "j1": j1, "n2": j2, "j2": j2}
     outputs = ((len(integral_powers), len(paths), L + 1),)
-    return Plan(tuple(Padding((slice(0, n, 1),)) for n in box), meta, outputs, True, design)
+    padding = tuple(Padding((slice(0, n, 1),)) for n in box)
+    return Plan(padding, meta, outputs, True, design, integral_powers)

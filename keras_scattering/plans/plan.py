@@ -208,3 +208,4 @@ class Plan:
     outputs: tuple[tuple[int, ...], ...]  # (channels, *size) if stacked, else each path's size
     stacked: bool  # all paths in one output, or each in its own
     design: Callable[[np.dtype], Design]
+    degrees: tuple[float, ...] = (1.0,)  # S(c x) = c**q S(x) for c > 0, of the last axis if many

@@ -123,9 +123,9 @@ class TimeAxis(Grid):
             box = ((0,), (1,)) if n == outputs else ((-outputs,), (2,))
             return SpectralLowPass(arrays.bank(name, phi, (outputs,), box), keep)
         h = np.fft.ifft(phi[0]).real
-        # Eight times the rounding, since the inverse FFT has rounded the tail already.
-        tail = np.abs(h[: n // 2 + 1]) > 8 * arrays.threshold * h[0]
-        reach = int(np.nonzero(tail)[0][-1]) + 1
+        # In time the low-pass is a Gaussian of deviation 1 / (2 pi sigma).
+        deviation = self.support / (2 * math.pi * SIGMA0 * 2**k)
+        reach = math.ceil(math.sqrt(-2 * math.log(arrays.threshold)) * deviation) + 1
         for blocks in range(outputs // 2, 3, -1):
             if outputs % blocks == 0 and n // blocks >= reach:
                 frame = outputs // blocks

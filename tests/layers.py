@@ -1,0 +1,117 @@
+"""The public layers, each in a few characteristic settings: what the contracts are tested on."""
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_scattering import (
+    HarmonicScattering3D,
+    Scattering1D,
+    Scattering2D,
+    TimeFrequencyScattering,
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Case:
+    """A layer, the arguments it is given, and the shape of one input without the batch."""
+
+    name: str
+    layer: type[keras.Layer]
+    config: dict[str, Any]
+    shape: tuple[int, ...]
+    small: bool = False  # the one case of its layer that goes through the slowest contracts
+
+    def make(self, **changes: Any) -> keras.Layer:
+        return self.layer(**{**self.config, **changes})
+
+    def model(self, **changes: Any) -> keras.Model:
+        inputs = keras.Input(self.shape)
+        return keras.Model(inputs, self.make(**changes)(inputs))
+
+    def inputs(self, batch: int) -> np.ndarray:
+        return np.random.default_rng(0).standard_normal((batch, *self.shape), np.float32)
+
+
+# The first case of a layer leaves what it can at its default; all together set every argument to
+# something else. Sizes are small, for speed, and many are odd.
+CASES = [
+    Case("1d", Scattering1D, {"J": 2}, (16,), small=True),
+    Case(
+        "1d-channels",
+        Scattering1D,
+        {"J": 3, "Q": (3, 2), "T": 12.5, "stride": 2, "padding": "symmetric"},
+        (37, 2),
+    ),
+    Case(
+        "1d-channels-first",
+        Scattering1D,
+        {"J": 3, "Q": 2, "max_order": 1, "padding": "none", "data_format": "channels_first"},
+        (8, 16),
+    ),
+    Case("1d-global", Scattering1D, {"J": 3, "T": "global", "padding": "periodic"}, (30,)),
+    Case("1d-list", Scattering1D, {"J": 2, "Q": 2, "T": 0, "padding": "zero"}, (15, 2)),
+    Case("2d", Scattering2D, {"J": 1}, (9, 8), small=True),
+    Case(
+        "2d-channels",
+        Scattering2D,
+        {"J": 2, "L": 2, "stride": 2, "padding": "symmetric"},
+        (9, 12, 2),
+    ),
+    Case(
+        "2d-channels-first",
+        Scattering2D,
+        {"J": 2, "L": 3, "max_order": 1, "padding": "zero", "data_format": "channels_first"},
+        (4, 8, 7),
+    ),
+    Case("2d-global", Scattering2D, {"J": 2, "L": 2, "T": "global", "padding": "none"}, (12, 8)),
+    Case("2d-list", Scattering2D, {"J": 2, "L": 2, "T": 0, "padding": "periodic"}, (7, 8)),
+    Case("3d", HarmonicScattering3D, {"J": 1}, (6, 5, 4)),
+    Case(
+        "3d-channels",
+        HarmonicScattering3D,
+        {"J": 1, "L": 2, "sigma_0": 0.7, "rotation_covariant": False},
+        (4, 4, 5, 2),
+    ),
+    Case(
+        "3d-channels-first",
+        HarmonicScattering3D,
+        {
+            "J": 1,
+            "L": 1,
+            "max_order": 1,
+            "integral_powers": (0.3, 2.0),
+            "data_format": "channels_first",
+        },
+        (4, 5, 4, 6),
+        small=True,
+    ),
+    Case("tf", TimeFrequencyScattering, {"J": 3, "J_fr": 1}, (32,)),
+    Case(
+        "tf-joint-channels",
+        TimeFrequencyScattering,
+        {
+            "J": 3,
+            "J_fr": 2,
+            "Q": (2, 1),
+            "T": 12.5,
+            "stride": 4,
+            "Q_fr": 2,
+            "F": 2.5,
+            "stride_fr": 1,
+            "format": "joint",
+            "padding": "zero",
+        },
+        (37, 2),
+    ),
+    Case(
+        "tf-channels-first",
+        TimeFrequencyScattering,
+        {"J": 2, "J_fr": 1, "T": "global", "F": 0, "data_format": "channels_first"},
+        (4, 21),
+        small=True,
+    ),
+    Case("tf-list", TimeFrequencyScattering, {"J": 2, "J_fr": 1, "T": 0, "F": "global"}, (15, 2)),
+]
