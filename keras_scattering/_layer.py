@@ -143,22 +143,30 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         design.arrays.clear()  # the weights hold them now
         self._state = _Built((None, *shape[1:]), plan, design, filters)
 
+    def compute_output_spec(self, inputs: keras.KerasTensor) -> Any:
+        """Shapes and type of the output for symbolic input, refused as in `call`."""
+        self._check(tuple(inputs.shape), inputs.dtype)
+        return super().compute_output_spec(inputs)
+
+    def _check(self, shape: Shape, dtype: str) -> None:
+        """Refuse input of another type or size than the layer was built for."""
+        if dtype.startswith("complex"):
+            raise ValueError(f"{type(self).__name__} takes real input. Received: dtype {dtype}")
+        built = self._state.shape if self._state else shape
+        if shape != built[1:] and shape[1:] != built[1:]:
+            raise ValueError(
+                f"{type(self).__name__} was built for inputs of shape {built}. "
+                f"Received: shape {shape}"
+            )
+
     def call(self, inputs: Any) -> Any:
         """Scattering coefficients of a batch of signals, or of a single one."""
         shape, plan, design, filters = self._state  # type: ignore[misc]  # Keras has built it
         x = tf.convert_to_tensor(inputs)
-        if x.dtype.is_complex:
-            raise ValueError(
-                f"{type(self).__name__} takes real input. Received: dtype {x.dtype.name}"
-            )
+        self._check(tuple(x.shape), x.dtype.name)
         single = len(x.shape) == len(shape) - 1
         if single:
             x = x[None]
-        if tuple(x.shape[1:]) != shape[1:]:
-            raise ValueError(
-                f"{type(self).__name__} was built for inputs of shape {shape}. "
-                f"Received: shape {tuple(x.shape)}"
-            )
         x = tf.cast(x, self._precision)
         axis = self._channel_axis(shape)
         channels = None if axis is None else x.shape[axis]

@@ -11,28 +11,37 @@ PADDINGS = ("reflect", "symmetric", "zero", "periodic", "none")
 
 def positive_int(name: str, value: Any) -> int:
     """An integer of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+    if not _is_positive_int(value):
         raise ValueError(
             f"Argument `{name}` must be an integer of at least 1. Received: {name}={value!r}"
         )
     return int(value)
 
 
+def _is_positive_int(value: Any) -> bool:
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return whole and int(value) >= 1
+
+
+def _is_positive(value: Any) -> bool:
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return number and 0 < float(value) < math.inf
+
+
 def positive(name: str, value: Any) -> float:
     """A positive, finite number."""
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not number or not 0 < float(value) < math.inf:
+    if not _is_positive(value):
         raise ValueError(f"Argument `{name}` must be a positive number. Received: {name}={value!r}")
     return float(value)
 
 
 def positives(name: str, value: Any) -> tuple[float, ...]:
     """A sequence of positive numbers."""
-    if not isinstance(value, (tuple, list)) or not value:
+    if not isinstance(value, (tuple, list)) or not value or not all(map(_is_positive, value)):
         raise ValueError(
             f"Argument `{name}` must be a tuple of positive numbers. Received: {name}={value!r}"
         )
-    return tuple(positive(name, number) for number in value)
+    return tuple(float(number) for number in value)
 
 
 def boolean(name: str, value: Any) -> bool:
@@ -54,14 +63,13 @@ def one_of(name: str, value: Any, allowed: tuple) -> Any:
 
 def int_or_pair(name: str, value: Any) -> tuple[int, int]:
     """An integer, which stands for itself and 1, or a pair; for the first and the second order."""
-    if not isinstance(value, (tuple, list)):
-        return positive_int(name, value), 1
-    if len(value) != 2:
+    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, 1)
+    if len(pair) != 2 or not all(map(_is_positive_int, pair)):
         raise ValueError(
-            f"Argument `{name}` must be an integer or a pair of them. Received: {name}={value!r}"
+            f"Argument `{name}` must be an integer of at least 1, or a pair of them. "
+            f"Received: {name}={value!r}"
         )
-    first, second = value
-    return positive_int(name, first), positive_int(name, second)
+    return int(pair[0]), int(pair[1])
 
 
 def support(

@@ -181,7 +181,7 @@ def test_summary_counts_no_trainable_weight(case):
 
 
 @every(CASES)
-def test_saved_model_serves_any_batch_without_the_package(case, tmp_path):
+def test_saved_model_serves_any_batch(case, tmp_path):
     case.model().export(tmp_path, format="tf_saved_model", verbose=False)
     served = tf.saved_model.load(tmp_path)
     for batch in (1, BATCH):
@@ -391,9 +391,9 @@ def test_gradient_is_finite_where_the_input_vanishes(case):
     x = case.inputs(BATCH)
     layer = case.make()
     assert np.isfinite(gradient(layer, np.zeros_like(x))).all()
-    # A silent row or a silent half must not spoil the rest either.
-    half = x * (np.arange(x.shape[1]) < x.shape[1] // 2).reshape(-1, *[1] * (x.ndim - 2))
-    assert np.isfinite(gradient(layer, np.where(half == 0, 0, x))).all()
+    silent = np.arange(x.shape[1]) < x.shape[1] // 2
+    x[:, silent] = 0
+    assert np.isfinite(gradient(layer, x)).all()
 
 
 @every(CASES)
