@@ -107,13 +107,15 @@ class Arrays(dict[str, np.ndarray]):
     ) -> Bank:
         """Filters (F, *n) with outputs on a grid `size`: one shared window, or one a filter.
 
-        Sharing wins where the union of the supports needs no more blocks than the largest of them.
+        Sharing takes one multiplication instead of many, and a graph as much smaller: it wins where
+        the union of the supports needs at most half as many blocks again as the largest of them.
         A `box` (origin, blocks) is given where the phase of the output matters.
         """
         spectra = spectra * (math.prod(size) / math.prod(spectra.shape[1:]))
         shared = box or self.box(spectra, size)
         single = [self.box(psi[None], size) for psi in spectra]
-        if box or math.prod(shared[1]) <= max(math.prod(blocks) for _, blocks in single):
+        largest = max(math.prod(blocks) for _, blocks in single)
+        if box or math.prod(shared[1]) <= 1.5 * largest:
             groups = [(name, shared, spectra)]
         else:
             groups = [(f"{name}_{i}", single[i], psi[None]) for i, psi in enumerate(spectra)]

@@ -73,6 +73,8 @@ def ours(workload: Workload, x: np.ndarray, *, jit: bool = False) -> Call:
     import keras_scattering
 
     layer = getattr(keras_scattering, workload.layer)(**workload.arguments)
+    # As a model does; built while it is traced, a `tf.function` would be traced twice.
+    layer.build((None, *x.shape[1:]))
     signature = [tf.TensorSpec((None, *x.shape[1:]), tf.float32)]
     function = tf.function(lambda x: layer(x), input_signature=signature, jit_compile=jit)
     tensor = tf.constant(x)
