@@ -53,7 +53,7 @@ def boolean(name: str, value: Any) -> bool:
 
 def one_of(name: str, value: Any, allowed: tuple) -> Any:
     """One of a few values."""
-    if isinstance(value, bool) or not any(type(value) is type(a) and value == a for a in allowed):
+    if not any(type(value) is type(a) and value == a for a in allowed):
         raise ValueError(
             f"Argument `{name}` must be one of {', '.join(map(repr, allowed))}. "
             f"Received: {name}={value!r}"

@@ -7,9 +7,9 @@ import pytest
 
 from keras_scattering.filters import MorletBank1D, MorletBank2D
 from keras_scattering.plans import wavelet
-from keras_scattering.plans.compact import Arrays, circulant, crop_lines, hull, periodise
+from keras_scattering.plans.compact import Arrays, circulant, crop_lines, periodise
 from keras_scattering.plans.grid import pad_axis, runs
-from keras_scattering.plans.plan import LowPass, Node, SpectralLowPass
+from keras_scattering.plans.plan import LowPass, Node, SpectralLowPass, hull
 from keras_scattering.plans.scattering1d import TimeAxis, plan_scattering1d
 from keras_scattering.plans.scattering2d import ImagePlane, plan_scattering2d
 

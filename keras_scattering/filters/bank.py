@@ -5,6 +5,11 @@ import abc
 import numpy as np
 
 
+def mirror(spectra: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """Spectra in FFT order with line k taken to line -k; a Nyquist line stays where it is."""
+    return np.roll(np.flip(spectra, axes), 1, axes)
+
+
 class FilterBank(abc.ABC):
     """A family of wavelets and its low-pass on one periodic grid.
 
@@ -49,7 +54,5 @@ class FilterBank(abc.ABC):
         total = self.phi() ** 2
         for n in range(len(self)):
             energy = self.psi(n) ** 2
-            # Flipping all axes and rolling by one maps line k to line -k.
-            mirrored = np.roll(np.flip(energy), 1, axis=tuple(range(energy.ndim)))
-            total += (energy + mirrored) / 2
+            total += (energy + mirror(energy, tuple(range(energy.ndim)))) / 2
         return total

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_scattering.plans.plan import Bank, Box, Window
+from keras_scattering.plans.plan import Bank, Window
 
 
 def periodise(spectrum: np.ndarray, size: Sequence[int]) -> np.ndarray:
@@ -38,29 +38,6 @@ def _support(profile: np.ndarray) -> tuple[int, int]:
     return (start - n if start + length // 2 >= n / 2 else start), length
 
 
-def _box(
-    spectra: np.ndarray, size: Sequence[int], threshold: float
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Origin and blocks of the smallest window that holds all that counts of spectra (F, *n)."""
-    n = spectra.shape[1:]
-    counts = np.abs(spectra)
-    peaks = counts.reshape(len(spectra), -1).max(1)
-    counts = (counts > threshold * peaks.reshape(-1, *[1] * len(n))).any(0)
-    origin, blocks = [], []
-    for axis, (N, M) in enumerate(zip(n, size, strict=True)):
-        others = tuple(a for a in range(len(n)) if a != axis)
-        start, length = _support(counts.any(others))
-        c = -(-length // M)
-        if c * M >= N:  # everything: the canonical order, which costs least to read
-            last = axis == len(n) - 1
-            origin.append(-((N - 1) // 2) if last else 0)
-            blocks.append(N // M)
-        else:  # as near to line 0 as the window allows, so as to read few mirrored lines
-            origin.append(int(np.clip(0, start + length - c * M, start)))
-            blocks.append(c)
-    return tuple(origin), tuple(blocks)
-
-
 def split_blocks(
     spectra: np.ndarray, origin: Sequence[int], blocks: Sequence[int], size: Sequence[int]
 ) -> np.ndarray:
@@ -84,7 +61,6 @@ class Arrays(dict[str, np.ndarray]):
     def __init__(self, dtype: np.dtype):
         super().__init__()
         self.dtype = np.dtype(dtype)
-        # A line counts if it stands above the rounding of the filter's peak.
         self.threshold = float(np.finfo(self.dtype).eps)
 
     def add(self, name: str, array: np.ndarray) -> str:
@@ -95,8 +71,27 @@ class Arrays(dict[str, np.ndarray]):
     def box(
         self, spectra: np.ndarray, size: tuple[int, ...]
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Origin and blocks of the smallest window for spectra (F, *n) and outputs of `size`."""
-        return _box(spectra, size, self.threshold)
+        """Origin and blocks of the smallest window that holds all that counts of spectra (F, *n).
+
+        A line counts if it stands above the rounding of its filter's peak.
+        """
+        n = spectra.shape[1:]
+        counts = np.abs(spectra)
+        peaks = counts.reshape(len(spectra), -1).max(1)
+        counts = (counts > self.threshold * peaks.reshape(-1, *[1] * len(n))).any(0)
+        origin, blocks = [], []
+        for axis, (N, M) in enumerate(zip(n, size, strict=True)):
+            others = tuple(a for a in range(len(n)) if a != axis)
+            start, length = _support(counts.any(others))
+            c = -(-length // M)
+            if c * M >= N:  # everything: the canonical order, which costs least to read
+                last = axis == len(n) - 1
+                origin.append(-((N - 1) // 2) if last else 0)
+                blocks.append(N // M)
+            else:  # as near to line 0 as the window allows, so as to read few mirrored lines
+                origin.append(int(np.clip(0, start + length - c * M, start)))
+                blocks.append(c)
+        return tuple(origin), tuple(blocks)
 
     def bank(
         self,
@@ -112,26 +107,20 @@ class Arrays(dict[str, np.ndarray]):
         A `box` (origin, blocks) is given where the phase of the output matters.
         """
         spectra = spectra * (math.prod(size) / math.prod(spectra.shape[1:]))
-        shared = box or self.box(spectra, size)
-        single = [self.box(psi[None], size) for psi in spectra]
-        largest = max(math.prod(blocks) for _, blocks in single)
-        if box or math.prod(shared[1]) <= 1.5 * largest:
-            groups = [(name, shared, spectra)]
-        else:
-            groups = [(f"{name}_{i}", single[i], psi[None]) for i, psi in enumerate(spectra)]
+        groups = [(name, box or self.box(spectra, size), spectra)]
+        if box is None and len(spectra) > 1:
+            single = [
+                (f"{name}_{i}", self.box(psi[None], size), psi[None])
+                for i, psi in enumerate(spectra)
+            ]
+            shared, *each = (math.prod(blocks) for _, (_, blocks), _ in groups + single)
+            if shared > 1.5 * max(each):
+                groups = single
         windows = [
             Window(self.add(key, split_blocks(psi, origin, blocks, size)), origin, blocks)
             for key, (origin, blocks), psi in groups
         ]
         return Bank(tuple(windows), size)
-
-
-def hull(boxes: Sequence[Box]) -> Box:
-    """The smallest box around boxes."""
-    return tuple(
-        (min(start for start, _ in spans), max(stop for _, stop in spans))
-        for spans in zip(*boxes, strict=True)
-    )
 
 
 def circulant(

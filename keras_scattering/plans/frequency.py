@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_scattering.filters.morlet1d import SIGMA0, lowpass, morlet, resolution, schedule
 from keras_scattering.plans.compact import circulant, periodise
+from keras_scattering.plans.grid import is_local, log2_step, support
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,19 +54,17 @@ class FrequencyAxis:
     @property
     def local(self) -> bool:
         """Whether outputs are averages over windows of frequency."""
-        return self.F is None or self.F not in ("global", 0)
+        return is_local(self.F)
 
     @property
     def support(self) -> float:
         """Support of the low-pass in first-order wavelets."""
-        return float(self.F) if self.F and self.F != "global" else float(2**self.J_fr)
+        return support(self.F, self.J_fr)
 
     @property
     def log2_stride(self) -> int:
         """log2 of the output step."""
-        if self.stride_fr is not None:
-            return self.stride_fr.bit_length() - 1
-        return math.floor(math.log2(self.support))
+        return log2_step(self.stride_fr, self.support)
 
     @property
     def size(self) -> int:

@@ -1,6 +1,7 @@
 """The grid that signals live on: how it is padded, sampled, averaged and cut back."""
 
 import abc
+import math
 
 import numpy as np
 
@@ -36,6 +37,21 @@ def pad_axis(N: int, before: int, after: int, padding: str) -> Padding:
         return Padding((slice(0, N, 1),))
     index = np.pad(np.arange(N), (before, after), mode=_NUMPY_MODES[padding])  # type: ignore[call-overload]
     return Padding(runs(index))
+
+
+def is_local(T: float | str | None) -> bool:
+    """Whether T asks for averages over windows: not for a mean over all, nor for none."""
+    return T is None or T not in ("global", 0)
+
+
+def support(T: float | str | None, J: int) -> float:
+    """Support of the low-pass in samples: T if it is a positive number, else 2**J."""
+    return float(T) if T and T != "global" else float(2**J)
+
+
+def log2_step(stride: int | None, support: float) -> int:
+    """log2 of the output step, which is the largest power of two in the support by default."""
+    return math.floor(math.log2(support)) if stride is None else stride.bit_length() - 1
 
 
 class Grid(abc.ABC):
@@ -76,7 +92,7 @@ class Grid(abc.ABC):
     @property
     def local(self) -> bool:
         """Whether outputs are averages over windows of the signal."""
-        return self.T is None or self.T not in ("global", 0)
+        return is_local(self.T)
 
     def size(self, k: int) -> tuple[int, ...]:
         """Size of the padded grid with one sample every 2**k."""

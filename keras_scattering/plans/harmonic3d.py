@@ -2,15 +2,19 @@
 
 import numpy as np
 
+from keras_scattering.filters.bank import mirror
 from keras_scattering.filters.solid_harmonics import SolidHarmonics
-from keras_scattering.plans.compact import Arrays, hull
-from keras_scattering.plans.plan import Branch, Design, HarmonicBank, Node, Padding, Plan, Powers
-
-
-def _mirror(spectra: np.ndarray) -> np.ndarray:
-    """Spectra (F, *n) with line k taken to line -k; a Nyquist line stays where it is."""
-    axes = tuple(range(1, spectra.ndim))
-    return np.roll(np.flip(spectra, axes), 1, axes)
+from keras_scattering.plans.compact import Arrays
+from keras_scattering.plans.plan import (
+    Branch,
+    Design,
+    HarmonicBank,
+    Node,
+    Padding,
+    Plan,
+    Powers,
+    hull,
+)
 
 
 def _harmonic_bank(
@@ -19,7 +23,7 @@ def _harmonic_bank(
     """The harmonics of one degree, split into the part of their parity and the Nyquist lines."""
     size = spectra.shape[1:]
     sign = -1 if odd else 1
-    main = (spectra + sign * _mirror(spectra)) / 2
+    main = (spectra + sign * mirror(spectra, axes=(1, 2, 3))) / 2
     minor = spectra - main  # zero but on Nyquist lines
     if not covariant and len(spectra) > 1:
         # exp(-i l phi) is (cosine - i sine) / sqrt(2) of the orthonormal harmonics, so that each

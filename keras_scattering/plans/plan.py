@@ -15,6 +15,14 @@ Box = tuple[tuple[int, int], ...]
 """Lines [start, stop) of a periodic spectrum an axis; negative lines are negative frequencies."""
 
 
+def hull(boxes: Sequence[Box]) -> Box:
+    """The smallest box around boxes."""
+    return tuple(
+        (min(start for start, _ in spans), max(stop for _, stop in spans))
+        for spans in zip(*boxes, strict=True)
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Window:
     """Filters that share one box of spectral lines, beyond which they vanish.
@@ -38,11 +46,12 @@ class Bank:
     @property
     def lines(self) -> Box:
         """The smallest box that holds all windows."""
-        per_axis = [
-            [(w.origin[a], w.origin[a] + w.blocks[a] * size) for w in self.windows]
-            for a, size in enumerate(self.size)
-        ]
-        return tuple((min(s for s, _ in spans), max(e for _, e in spans)) for spans in per_axis)
+        return hull(
+            [
+                tuple((o, o + c * m) for o, c, m in zip(w.origin, w.blocks, self.size, strict=True))
+                for w in self.windows
+            ]
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,8 +8,16 @@ import numpy as np
 
 from keras_scattering.filters.morlet1d import SIGMA0, MorletBank1D, lowpass
 from keras_scattering.plans.compact import Arrays, circulant, periodise
-from keras_scattering.plans.grid import Grid, pad_axis
-from keras_scattering.plans.plan import Average, Box, LowPass, Padding, Plan, SpectralLowPass
+from keras_scattering.plans.grid import Grid, log2_step, pad_axis, support
+from keras_scattering.plans.plan import (
+    Average,
+    Bank,
+    Box,
+    LowPass,
+    Padding,
+    Plan,
+    SpectralLowPass,
+)
 from keras_scattering.plans.wavelet import plan_wavelet
 
 # Above this many output samples a support of the low-pass, averaging is cheaper in Fourier.
@@ -53,21 +61,16 @@ class TimeAxis(Grid):
     @property
     def support(self) -> float:
         """Support of the low-pass in samples."""
-        return float(self.T) if self.T and self.T != "global" else float(2**self.J)
-
-    @property
-    def log2_T(self) -> int:
-        """log2 of the largest power of two within the support."""
-        return math.floor(math.log2(self.support))
+        return support(self.T, self.J)
 
     @property
     def log2_stride(self) -> int:
         """log2 of the output step."""
-        return self.log2_T if self.stride is None else self.stride.bit_length() - 1
+        return log2_step(self.stride, self.support)
 
     @property
     def _multiple(self) -> int:
-        return 2 ** max(self.J, self.log2_T)
+        return 2 ** max(self.J, log2_step(None, self.support))
 
     @functools.cached_property
     def samples(self) -> int:
@@ -79,9 +82,9 @@ class TimeAxis(Grid):
         h = np.abs(np.fft.ifft(lowpass(SIGMA0 / self.support, self.N)))[:half]
         tail = np.cumsum(h[::-1])[::-1]
         (small,) = np.nonzero(tail <= 1e-3)
-        support = 1 + int(small[0]) if len(small) else half
+        reach = 1 + int(small[0]) if len(small) else half
         largest = math.floor(math.log2(3 * self.N - 2))
-        return 2 ** min(math.ceil(math.log2(self.N + 6 * support)), largest)
+        return 2 ** min(math.ceil(math.log2(self.N + 6 * reach)), largest)
 
     @property
     def left(self) -> int:
@@ -112,17 +115,21 @@ class TimeAxis(Grid):
         """Filters on a coarser axis: the sum of their aliases."""
         return periodise(spectra, self.size(k))
 
+    def spectral_lowpass(self, arrays: Arrays, name: str, k: int) -> Bank:
+        """The low-pass as a filter of signals sampled every 2**k, its output at the output step."""
+        size = self.size(self.log2_stride)
+        # The window starts at a multiple of the output's size, so that no phase is lost.
+        box = ((0,), (1,)) if k == self.log2_stride else ((-size[0],), (2,))
+        return arrays.bank(name, self.coarsen(self.phi[None], k), size, box)
+
     def lowpass(self, arrays: Arrays, k: int) -> Average:
         """By matrices over frames of the signal, or in Fourier where outputs are many."""
         (n,), (outputs,) = self.size(k), self.size(self.log2_stride)
         (keep,) = self.keep(self.log2_stride)
         name, step = f"phi_{k}", 2 ** (self.log2_stride - k)
-        phi = self.coarsen(self.phi[None], k)
         if self.support > _DENSE_OUTPUTS * 2**self.log2_stride:
-            # The window starts at a multiple of the output's size, so that no phase is lost.
-            box = ((0,), (1,)) if n == outputs else ((-outputs,), (2,))
-            return SpectralLowPass(arrays.bank(name, phi, (outputs,), box), keep)
-        h = np.fft.ifft(phi[0]).real
+            return SpectralLowPass(self.spectral_lowpass(arrays, name, k), keep)
+        h = np.fft.ifft(self.coarsen(self.phi[None], k)[0]).real
         # In time the low-pass is a Gaussian of deviation 1 / (2 pi sigma).
         deviation = self.support / (2 * math.pi * SIGMA0 * 2**k)
         reach = math.ceil(math.sqrt(-2 * math.log(arrays.threshold)) * deviation) + 1

@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_scattering.filters.morlet2d import MorletBank2D
 from keras_scattering.plans.compact import Arrays, circulant, crop_lines
-from keras_scattering.plans.grid import Grid, pad_axis
+from keras_scattering.plans.grid import Grid, log2_step, pad_axis
 from keras_scattering.plans.plan import Average, Box, LowPass, Padding, Plan
 from keras_scattering.plans.wavelet import plan_wavelet
 
@@ -50,7 +50,7 @@ class ImagePlane(Grid):
     @property
     def log2_stride(self) -> int:
         """log2 of the output step."""
-        return self.J if self.stride is None else self.stride.bit_length() - 1
+        return log2_step(self.stride, 2**self.J)
 
     @property
     def padded(self) -> tuple[int, ...]:

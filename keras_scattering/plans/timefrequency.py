@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_scattering.filters.morlet1d import MorletBank1D
-from keras_scattering.plans.compact import Arrays, hull
+from keras_scattering.plans.compact import Arrays
 from keras_scattering.plans.frequency import FrequencyAxis
 from keras_scattering.plans.plan import (
     Average,
@@ -22,6 +22,7 @@ from keras_scattering.plans.plan import (
     Plan,
     Stack,
     column,
+    hull,
 )
 from keras_scattering.plans.scattering1d import TimeAxis
 from keras_scattering.plans.wavelet import by_scale, pieces, spectra_of
@@ -63,12 +64,6 @@ def plan_timefrequency(
         for p, start, count in zip(pictures, first_row, counts, strict=False)
     }
 
-    def time_average(arrays: Arrays, n2: int) -> Average:
-        if n2 >= 0:
-            return time.average(arrays, time.sampling(bank2.j[n2]))
-        # The stack of the first order has been averaged already.
-        return Mean() if time.T == "global" else Crop(time.keep(time.log2_stride))
-
     def design(dtype: np.dtype) -> Design:
         arrays = Arrays(dtype)
         first: list[tuple[int, Bank, int]] = []  # scale, filters, count
@@ -79,32 +74,32 @@ def plan_timefrequency(
                 first.append((j1, psi, len(piece)))
 
         @functools.cache
-        def lowpass_in_time(k: int) -> Bank:
-            # Windows begin at a multiple of the output's size: all at line 0 of the output.
-            outputs = time.size(time.log2_stride)
-            box = ((0,), (1,)) if k == time.log2_stride else ((-outputs[0],), (2,))
-            phi = time.coarsen(time.phi[None], k)
-            return arrays.bank(f"phi1_{k}", phi, outputs, box)
+        def average(k: int) -> Average:
+            return time.average(arrays, k)
 
-        @functools.cache
-        def wavelet_in_time(n2: int, k: int) -> Bank:
+        def in_time(n2: int, scales: Sequence[int]) -> dict[int, Bank]:
+            """A second-order wavelet, or the low-pass, for signals of each sampling."""
+            if n2 < 0:
+                return {k: time.spectral_lowpass(arrays, f"phi1_{k}", k) for k in scales}
             psi = spectra_of(bank2, [n2])
             size = time.size(time.sampling(bank2.j[n2]))
+            coarse = {k: time.coarsen(psi, k) for k in scales}
             # One origin for all, that of the finest: the phases of a stack must agree.
-            finest = time.coarsen(psi, time.sampling(first[0][0]))
-            origin, (blocks,) = arrays.box(finest, size)
-            coarse = time.coarsen(psi, k)
-            blocks = min(blocks, coarse.shape[1] // size[0])
-            return arrays.bank(f"psi2_{n2}_{k}", coarse, size, (origin, (blocks,)))
+            origin, (blocks,) = arrays.box(coarse[min(scales)], size)
+            return {
+                k: arrays.bank(
+                    f"psi2_{n2}_{k}", c, size, (origin, (min(blocks, c.shape[1] // size[0]),))
+                )
+                for k, c in coarse.items()
+            }
 
         def stack(n2: int) -> Stack:
             later = bank2.j[n2] if n2 >= 0 else math.inf
-            sources = [
-                (i, wavelet_in_time(n2, k) if n2 >= 0 else lowpass_in_time(k))
-                for i, (j1, _, _) in enumerate(first, start=1)
-                if j1 < later
-                for k in [time.sampling(j1)]
-            ]
+            scales = {
+                i: time.sampling(j1) for i, (j1, _, _) in enumerate(first, start=1) if j1 < later
+            }
+            banks = in_time(n2, sorted(set(scales.values())))
+            sources = [(i, banks[k]) for i, k in scales.items()]
             chosen = [p for p in pictures if p.n2 == n2]
             kinds: dict[tuple[int, bool], list[_Picture]] = {}
             for p in chosen:
@@ -125,6 +120,8 @@ def plan_timefrequency(
                 peak = np.abs(c).max((0, 1))
                 near = peak > arrays.threshold * peak.max()
                 c, low = c[..., near], low[near]
+            # The stack of the first order has been averaged in time already.
+            done = Mean() if time.T == "global" else Crop(time.keep(time.log2_stride))
             flat = c.reshape(stacked[n2], -1)
             real, imag = np.real(flat), np.imag(flat)
             parts = np.stack([np.concatenate([real, -imag]), np.concatenate([imag, real])])
@@ -132,7 +129,7 @@ def plan_timefrequency(
                 arrays.add(name, parts),
                 len(group),
                 None if low is None else arrays.add(f"{name}_low", low),
-                time_average(arrays, n2),
+                done if n2 < 0 else average(time.sampling(bank2.j[n2])),
                 sum((rows[n2, n_fr] for n_fr in group), ()),
             )
 
@@ -142,7 +139,7 @@ def plan_timefrequency(
             boxes = [bank.lines for s in stacks for source, bank in s.sources if source == i]
             nodes.append(Node(0, psi, None, (), count, hull(boxes)))
         lines = hull([psi.lines for _, psi, _ in first])
-        order0 = None if joint else time.average(arrays, 0)
+        order0 = None if joint else average(0)
         return Design(lines, order0, (Branch((*nodes, *stacks)),), arrays)
 
     def output(n2: int) -> tuple[int, ...]:

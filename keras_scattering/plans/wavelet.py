@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_scattering.filters import FilterBank
-from keras_scattering.plans.compact import Arrays, hull
+from keras_scattering.plans.compact import Arrays
 from keras_scattering.plans.grid import Grid
-from keras_scattering.plans.plan import Average, Bank, Branch, Design, Node, Plan, column
+from keras_scattering.plans.plan import Average, Bank, Branch, Design, Node, Plan, column, hull
 
 # Samples of the signals that are computed together, for one item of a batch.
 _GROUP = 2**21

@@ -179,7 +179,7 @@ def floor(workload: Workload) -> Call:
             size = node.bank.size
             filters = node.paths
             if rank == 3:
-                filters = sum(design.arrays[node.bank.filters].shape[:1]) // 2 + 1
+                filters = len(design.arrays[node.bank.filters]) // 2 + 1
             counts[inverse, size, filters] = counts.get((inverse, size, filters), 0) + 1
             if node.lines:
                 counts[forward, size, node.paths] = counts.get((forward, size, node.paths), 0) + 1
