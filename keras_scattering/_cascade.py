@@ -6,6 +6,7 @@ which would otherwise compute all branches at once and hold them all in memory.
 """
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -24,17 +25,20 @@ from keras_scattering._spectral import (
 from keras_scattering.plans.plan import Branch, Design, Plan, Stack
 
 # Real samples of the signals computed at once: their temporaries fit in a processor's cache.
-_WORKING_SET = 2**20
+_WORKING_SET = 2**19
+# Parts of a batch, and branches, under way at a time: cores share out whole parts with less waiting
+# than they share out each operation.
+_PARALLEL = 2
 # Eagerly every operation has a cost of its own, so that larger parts pay.
 _EAGER_WORKING_SET = 2**24
 
 
 def _after(x: Spectrum, done: Sequence[tf.Tensor]) -> Spectrum:
-    """The same spectrum, not to be read before the given tensors are computed."""
-    if not done or tf.executing_eagerly():
+    """The same spectrum, not to be read before all but the last of the given tensors are there."""
+    if len(done) < _PARALLEL or tf.executing_eagerly():
         return x
-    with tf.control_dependencies([done[-1]]):
-        return Spectrum(tf.identity(x.real), tf.identity(x.imag), x.lines)
+    with tf.control_dependencies([done[-_PARALLEL]]):
+        return Spectrum(tf.identity(x.planes), x.lines)
 
 
 def _run(branch: Branch, x: Spectrum, weights: Weights, stacked: bool) -> list[tf.Tensor]:
@@ -58,23 +62,20 @@ def _in_chunks(
     function: Callable[[Spectrum], list[tf.Tensor]], x: Spectrum, size: int, outputs: int
 ) -> list[tf.Tensor]:
     """Apply a function of a batch to at most `size` items at a time, in a loop of the graph."""
-    if x.real.shape[0] is not None and x.real.shape[0] <= size:
+    if x.planes.shape[1] is not None and x.planes.shape[1] <= size:
         return function(x)
-    batch = tf.shape(x.real)[0]
+    batch = tf.shape(x.planes)[1]
     count = tf.maximum(-(-batch // size), 1)
     # Equal parts, since XLA needs one shape for all; fewer than `count` rows are padding.
     size = -(-batch // count)
-
-    def split(plane: tf.Tensor) -> tf.Tensor:
-        rest = plane.shape[1:]
-        plane = tf.pad(plane, [(0, count * size - batch), *[(0, 0)] * len(rest)])
-        return tf.reshape(plane, (count, size, *rest))
-
+    rest = x.planes.shape[2:]
+    planes = tf.pad(x.planes, [(0, 0), (0, count * size - batch), *[(0, 0)] * len(rest)])
+    planes = tf.reshape(planes, (2, count, size, *rest))
     parts = tf.map_fn(
-        lambda planes: function(Spectrum(planes[0], planes[1], x.lines)),
-        (split(x.real), split(x.imag)),
-        parallel_iterations=1,
-        fn_output_signature=[x.real.dtype] * outputs,
+        lambda planes: function(Spectrum(planes, x.lines)),
+        tf.transpose(planes, (1, 0, *range(2, len(rest) + 3))),
+        parallel_iterations=_PARALLEL,
+        fn_output_signature=[x.planes.dtype] * outputs,
     )
     return [tf.reshape(y, (count * size, *y.shape[2:]))[:batch] for y in parts]
 
@@ -90,7 +91,7 @@ def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[
     axes = list(range(1, len(x.shape)))
     peak = tf.stop_gradient(tf.reduce_max(tf.abs(x), axes, keepdims=True))
     peak = tf.where(peak > 0, peak, tf.ones_like(peak))
-    u = extend((x / peak)[:, None], plan.padding)
+    u = extend((x / peak)[:, None], design.padding)
     outputs = [average(u, design.average, weights)] if design.average else []
     rows = [(0,)] if design.average else []
     x_hat = spectrum(u, design.lines)
@@ -99,7 +100,7 @@ def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[
         outputs += _in_chunks(
             functools.partial(_run, branch, weights=weights, stacked=plan.stacked),
             _after(x_hat, outputs),
-            max(1, working_set // branch.samples),
+            2 ** int(math.log2(max(1, working_set // branch.samples))),  # divides most batches
             1 if plan.stacked else len(branch.rows),
         )
         rows += branch.rows

@@ -70,10 +70,9 @@ def _root(energy: tf.Tensor) -> tuple[tf.Tensor, Callable]:
     return root, lambda upstream: tf.math.divide_no_nan(upstream, 2 * root)
 
 
-def norm(
-    real: tf.Tensor, imag: tf.Tensor, bank: HarmonicBank, weights: dict[str, tf.Tensor]
-) -> tf.Tensor:
-    """sqrt(sum_m |x * psi_m|**2) (b, p, *size) from half spectra (b, p, *lines)."""
+def norm(planes: tf.Tensor, bank: HarmonicBank, weights: dict[str, tf.Tensor]) -> tf.Tensor:
+    """sqrt(sum_m |x * psi_m|**2) (b, p, *size) from half spectra (2, b, p, *lines)."""
+    real, imag = tf.unstack(planes)
     if bank.odd:
         real, imag = -imag, real  # times i, so that odd filters give real responses
     filters = weights[bank.filters]

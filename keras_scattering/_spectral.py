@@ -1,6 +1,6 @@
 """The arithmetic of a plan on tensors: extend, transform, filter, take the modulus, average.
 
-Signals are real tensors (batch, paths, *grid); a spectrum is a pair of them, real and imaginary
+Signals are real tensors (batch, paths, *grid); a spectrum is a stack of two, real and imaginary
 parts, cut to the box of lines that will be read. Wavelet spectra are real, so that apart from the
 FFTs themselves everything is real arithmetic, which costs half of its complex counterpart.
 """
@@ -32,10 +32,9 @@ _IFFT = {1: tf.signal.ifft, 2: tf.signal.ifft2d}
 
 
 class Spectrum(NamedTuple):
-    """Real and imaginary parts on a box of spectral lines."""
+    """Real and imaginary parts (2, batch, paths, *lines) on a box of spectral lines."""
 
-    real: tf.Tensor
-    imag: tf.Tensor
+    planes: tf.Tensor
     lines: Box
 
 
@@ -81,22 +80,23 @@ def spectrum(u: tf.Tensor, lines: Box) -> Spectrum:
     """
     rank = len(lines)
     half = _RFFT[rank](u)
-    planes = tf.math.real(half), tf.math.imag(half)
+    planes = tf.stack([tf.math.real(half), tf.math.imag(half)])
     size = u.shape[-rank:]
     wanted = [np.arange(start, stop) for start, stop in lines]
     last = wanted[-1] % size[-1]
     direct = last <= size[-1] // 2
-    pieces: list[list[tf.Tensor]] = [[], []]
+    pieces = []
     for run in np.split(np.arange(len(last)), np.nonzero(np.diff(direct))[0] + 1):
         mirrored = not direct[run[0]]
         index = [*wanted[:-1], last[run]]
-        for plane, found, odd in zip(planes, pieces, (False, True), strict=True):
-            for axis, (k, n) in enumerate(zip(index, size, strict=True), start=-rank):
-                plane = _take(plane, axis, (-k[::-1] if mirrored else k) % n)
-            if mirrored:
-                plane = tf.reverse(-plane if odd else plane, list(range(-rank, 0)))
-            found.append(plane)
-    return Spectrum(_join(pieces[0], -1), _join(pieces[1], -1), lines)
+        piece = planes
+        for axis, (k, n) in enumerate(zip(index, size, strict=True), start=-rank):
+            piece = _take(piece, axis, (-k[::-1] if mirrored else k) % n)
+        if mirrored:
+            conjugate = tf.constant([1, -1], piece.dtype, (2, *[1] * (rank + 2)))
+            piece = tf.reverse(piece, list(range(-rank, 0))) * conjugate
+        pieces.append(piece)
+    return Spectrum(_join(pieces, -1), lines)
 
 
 def convolve(x: Spectrum, bank: Bank, weights: Weights) -> tuple[tf.Tensor, tf.Tensor]:
@@ -107,14 +107,11 @@ def convolve(x: Spectrum, bank: Bank, weights: Weights) -> tuple[tf.Tensor, tf.T
         filters = tf.unstack(weights[window.filters])
         origin, size = np.subtract(window.origin, first), np.array(bank.size)
         starts = [(origin + size * block).tolist() for block in np.ndindex(*window.blocks)]
-        planes = []
-        for plane in (x.real, x.imag):
-            terms = [
-                tf.expand_dims(_cut(plane, start, bank.size), 2) * block
-                for start, block in zip(starts, filters, strict=True)
-            ]
-            planes.append(terms[0] if len(terms) == 1 else tf.add_n(terms))
-        outputs.append(tf.complex(*planes))
+        terms = [
+            tf.expand_dims(_cut(x.planes, start, bank.size), 3) * block
+            for start, block in zip(starts, filters, strict=True)
+        ]
+        outputs.append(tf.complex(*tf.unstack(terms[0] if len(terms) == 1 else tf.add_n(terms))))
     y = _IFFT[len(bank.size)](_join(outputs, 2))
     return tf.math.real(y), tf.math.imag(y)
 
@@ -134,7 +131,7 @@ def modulus(real: tf.Tensor, imag: tf.Tensor) -> tuple:
 def respond(x: Spectrum, bank: Bank | HarmonicBank, weights: Weights) -> tf.Tensor:
     """Moduli (b, p * F, *size) of filtered signals; of the harmonics of one degree, their norm."""
     if isinstance(bank, HarmonicBank):
-        return norm(x.real, x.imag, bank, weights)
+        return norm(x.planes, bank, weights)
     u = modulus(*convolve(x, bank, weights))
     return tf.reshape(u, (-1, u.shape[1] * u.shape[2], *bank.size))
 

@@ -348,3 +348,42 @@ def test_paths_are_sorted_by_order_and_filters(make):
             np.testing.assert_array_equal(
                 np.isnan(meta[name]) if kind == "f" else meta[name] == -1, absent
             )
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("padding", ["reflect", "symmetric", "zero"])
+@pytest.mark.parametrize(
+    ("N", "J", "Q", "T"), [(2000, 3, (1, 1), None), (2500, 4, (4, 2), 5), (1999, 3, (3, 1), 0)]
+)
+def test_padding_that_is_left_out_is_out_of_reach(N, J, Q, T, padding, dtype):
+    whole = TimeAxis(N, J, T, None, padding)
+    axis = whole.working(Q, float(np.finfo(dtype).eps))
+    assert axis.samples < 0.8 * whole.samples
+    assert axis.output_size(0) == whole.output_size(0)
+    x = noise(N)
+    results = []
+    for time in (whole, axis):
+        (rule,) = time.extension
+        u = np.pad(np.concatenate([x[run] for run in rule.pieces]), rule.zeros)
+        first, second = time.banks(Q)
+        # The narrowest filter, one of the second order that follows, and the average.
+        n1 = int(
+            np.argmin(
+                [s if j < max(second.j) else 1 for j, s in zip(first.j, first.sigma, strict=True)]
+            )
+        )
+        n2 = max(n for n, j in enumerate(second.j) if j > first.j[n1])
+        for psi in (first.psi(n1), second.psi(n2)):
+            u = np.abs(np.fft.ifft(np.fft.fft(u) * psi))
+        if time.local:
+            u = np.fft.ifft(np.fft.fft(u) * time.phi).real
+        results.append(u[time.left : time.left + N])
+    np.testing.assert_allclose(*results, atol=4 * np.finfo(dtype).eps * np.abs(x).max())
+
+
+def test_padding_is_kept_where_outputs_read_it():
+    for settings in [(64, 3, None, None, "periodic"), (64, 3, "global", None, "reflect")]:
+        axis = TimeAxis(*settings)
+        assert axis.working((1, 1), 1e-7) is axis
+    near = TimeAxis(512, 6, None, None, "reflect")  # too short for anything to be out of reach
+    assert near.working((8, 1), 1e-16).samples == near.samples

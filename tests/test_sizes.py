@@ -46,7 +46,9 @@ def assert_as_announced(layer, size):
 
 def assert_pads(plan, size, amounts, padding):
     """What the plan does to each axis, done with NumPy, is what is defined."""
-    for n, rule, widths in zip(size, plan.padding, amounts, strict=True):
+    for n, rule, widths in zip(
+        size, plan.design(np.dtype("float64")).padding, amounts, strict=True
+    ):
         signal = np.arange(1, n + 1)
         padded = np.pad(np.concatenate([signal[piece] for piece in rule.pieces]), rule.zeros)
         np.testing.assert_array_equal(padded, reference.pad(signal[None], [widths], padding)[0])

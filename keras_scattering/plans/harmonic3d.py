@@ -90,10 +90,10 @@ def plan_harmonic3d(
                 first = Node(0, bank, average, row((j1,), degree), 1, lines)
                 branches.append(Branch((first, *followers)))
                 boxes.append(bank.lines)
-        return Design(hull(boxes), None, tuple(branches), arrays)
+        padding = tuple(Padding((slice(0, n, 1),)) for n in box)
+        return Design(padding, hull(boxes), None, tuple(branches), arrays)
 
     j1, j2 = np.array([(*path, -1)[:2] for path in paths]).T
     meta = {"order": np.where(j2 < 0, 1, 2), "n1": j1, "j1": j1, "n2": j2, "j2": j2}
     outputs = ((len(integral_powers), len(paths), L + 1),)
-    padding = tuple(Padding((slice(0, n, 1),)) for n in box)
-    return Plan(padding, meta, outputs, True, design, integral_powers)
+    return Plan(meta, outputs, True, design, integral_powers)

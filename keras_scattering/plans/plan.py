@@ -184,9 +184,18 @@ class Branch:
 
 
 @dataclasses.dataclass(frozen=True)
+class Padding:
+    """How one axis is extended: by pieces of itself, possibly reversed, or by zeros."""
+
+    pieces: tuple[slice, ...]  # of the signal, to concatenate
+    zeros: tuple[int, int] = (0, 0)  # then zeros, before and after
+
+
+@dataclasses.dataclass(frozen=True)
 class Design:
     """The arithmetic of a plan."""
 
+    padding: tuple[Padding, ...]  # of the signals: what outputs depend on, in this precision
     lines: Box  # spectral lines of the input that the branches read
     average: Average | None  # of the input itself: order 0, if there is one
     branches: tuple[Branch, ...]
@@ -201,18 +210,9 @@ def column(values: Sequence[float], index: np.ndarray) -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True)
-class Padding:
-    """How one axis is extended: by pieces of itself, possibly reversed, or by zeros."""
-
-    pieces: tuple[slice, ...]  # of the signal, to concatenate
-    zeros: tuple[int, int] = (0, 0)  # then zeros, before and after
-
-
-@dataclasses.dataclass(frozen=True)
 class Plan:
     """What comes out for an input of a given size, and how to compute it."""
 
-    padding: tuple[Padding, ...]
     meta: dict[str, np.ndarray]  # one row a path
     outputs: tuple[tuple[int, ...], ...]  # (channels, *size) if stacked, else each path's size
     stacked: bool  # all paths in one output, or each in its own

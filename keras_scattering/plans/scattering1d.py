@@ -5,6 +5,7 @@ import functools
 import math
 
 import numpy as np
+import scipy.fft
 
 from keras_scattering.filters.morlet1d import SIGMA0, MorletBank1D, lowpass
 from keras_scattering.plans.compact import Arrays, circulant, periodise
@@ -24,6 +25,11 @@ from keras_scattering.plans.wavelet import plan_wavelet
 _DENSE_OUTPUTS = 4
 
 
+def _deviations(threshold: float) -> float:
+    """Where a Gaussian falls below a part of its peak, in deviations."""
+    return math.sqrt(-2 * math.log(threshold))
+
+
 @dataclasses.dataclass(frozen=True)
 class TimeAxis(Grid):
     """A padded time axis and the average along it.
@@ -34,6 +40,7 @@ class TimeAxis(Grid):
         T: Support of the low-pass; None, "global" and 0 all give the low-pass 2**J.
         stride: Output step, or None for 2**floor(log2 T).
         padding: How the signal is extended.
+        margin: Padded samples on each side that are enough, or None for all of the definition.
     """
 
     N: int
@@ -41,6 +48,7 @@ class TimeAxis(Grid):
     T: float | str | None
     stride: int | None
     padding: str
+    margin: int | None = None
 
     def __post_init__(self) -> None:
         if self.N < 2**self.J:
@@ -69,13 +77,17 @@ class TimeAxis(Grid):
         return log2_step(self.stride, self.support)
 
     @property
+    def _periodic(self) -> bool:
+        return self.padding in ("periodic", "none")
+
+    @property
     def _multiple(self) -> int:
         return 2 ** max(self.J, log2_step(None, self.support))
 
     @functools.cached_property
-    def samples(self) -> int:
-        """Samples after padding."""
-        if self.padding in ("periodic", "none"):
+    def _whole(self) -> int:
+        """Samples after padding by the definition, which is generous."""
+        if self._periodic:
             return -(-self.N // self._multiple) * self._multiple
         # Three supports of the low-pass on each side, as far as one reflection reaches.
         half = self.N // 2
@@ -86,10 +98,51 @@ class TimeAxis(Grid):
         largest = math.floor(math.log2(3 * self.N - 2))
         return 2 ** min(math.ceil(math.log2(self.N + 6 * reach)), largest)
 
+    @functools.cached_property
+    def _extent(self) -> tuple[int, int]:
+        """Samples of padding before the signal, and samples in all."""
+        if self._periodic:
+            return 0, self._whole
+        left = (self._whole - self.N) // 2
+        if self.margin is None:
+            return left, self._whole
+        # Whole steps are left out, so that what is kept at each resolution stays the same.
+        step, margin = self._multiple, self.margin
+        kept = left - max(0, left - margin) // step * step
+        samples = step * int(scipy.fft.next_fast_len(-(-(kept + self.N + margin) // step)) or 0)
+        return (kept, samples) if samples < self._whole else (left, self._whole)
+
     @property
     def left(self) -> int:
         """Samples of padding before the signal."""
-        return 0 if self.padding in ("periodic", "none") else (self.samples - self.N) // 2
+        return self._extent[0]
+
+    @property
+    def samples(self) -> int:
+        """Samples after padding."""
+        return self._extent[1]
+
+    def banks(self, Q: tuple[int, int]) -> tuple[MorletBank1D, MorletBank1D]:
+        """The wavelets of both orders on the padded axis, `Q` an octave."""
+        first, second = (MorletBank1D(self.samples, self.J, q, self.support) for q in Q)
+        return first, second
+
+    def working(self, Q: tuple[int, int], threshold: float) -> "TimeAxis":
+        """The axis with as much of the padding as outputs depend on by more than a threshold.
+
+        A modulus expands no difference, so that what a path reads at a distance is bounded by the
+        convolution of its filters' envelopes: of Gaussians in time, of deviations 1 / (2 pi sigma)
+        samples, whose squares add.
+        """
+        if threshold == 0 or self._periodic or self.T == "global":
+            return self
+        first, second = (list(zip(bank.j, bank.sigma, strict=True)) for bank in self.banks(Q))
+        paths = [
+            s1**-2 + max((s2**-2 for j2, s2 in second if j2 > j1), default=0) for j1, s1 in first
+        ]
+        deviation = math.hypot(math.sqrt(max(paths)), self.support / SIGMA0) / (2 * math.pi)
+        # A sample or two more, for outputs between those of the finest sampling.
+        return dataclasses.replace(self, margin=math.ceil(_deviations(threshold) * deviation) + 2)
 
     @functools.cached_property
     def phi(self) -> np.ndarray:
@@ -132,7 +185,7 @@ class TimeAxis(Grid):
         h = np.fft.ifft(self.coarsen(self.phi[None], k)[0]).real
         # In time the low-pass is a Gaussian of deviation 1 / (2 pi sigma).
         deviation = self.support / (2 * math.pi * SIGMA0 * 2**k)
-        reach = math.ceil(math.sqrt(-2 * math.log(arrays.threshold)) * deviation) + 1
+        reach = math.ceil(_deviations(arrays.threshold) * deviation) + 1
         for blocks in range(outputs // 2, 3, -1):
             if outputs % blocks == 0 and n // blocks >= reach:
                 frame = outputs // blocks
@@ -152,6 +205,10 @@ def plan_scattering1d(
 ) -> Plan:
     """The plan of `Scattering1D` for signals of `N` samples."""
     time = TimeAxis(N, J, T, stride, padding)
-    first, second = (MorletBank1D(time.samples, J, q, time.support) for q in Q)
-    columns = [{"j": bank.j, "xi": bank.xi, "sigma": bank.sigma} for bank in (first, second)]
-    return plan_wavelet(time, (first, second), max_order, columns)
+
+    def setting(threshold: float) -> tuple[TimeAxis, tuple[MorletBank1D, MorletBank1D]]:
+        axis = time.working(Q, threshold)
+        return axis, axis.banks(Q)
+
+    columns = [{"j": bank.j, "xi": bank.xi, "sigma": bank.sigma} for bank in time.banks(Q)]
+    return plan_wavelet(setting, max_order, columns)

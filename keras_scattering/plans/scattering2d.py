@@ -120,4 +120,4 @@ def plan_scattering2d(
         "theta": [n % L for n in range(len(bank))],
         "angle": [bank.angle(n % L) for n in range(len(bank))],
     }
-    return plan_wavelet(plane, (bank, bank), max_order, (columns, columns))
+    return plan_wavelet(lambda _: (plane, (bank, bank)), max_order, (columns, columns))

@@ -39,13 +39,13 @@ class _Picture:
 
 
 def plan_timefrequency(
-    time: TimeAxis, frequency: FrequencyAxis, Q: tuple[int, int], joint: bool
+    whole: TimeAxis, frequency: FrequencyAxis, Q: tuple[int, int], joint: bool
 ) -> Plan:
     """The plan of `TimeFrequencyScattering`."""
-    bank1, bank2 = (MorletBank1D(time.samples, time.J, q, time.support) for q in Q)
+    wavelets1, wavelets2 = whole.banks(Q)
     # The wavelets of the first order that each of the second, or the low-pass (-1), stacks.
-    stacked = {n2: sum(j1 < j2 for j1 in bank1.j) for n2, j2 in enumerate(bank2.j)}
-    stacked = {-1: len(bank1)} | {n2: count for n2, count in stacked.items() if count}
+    stacked = {n2: sum(j1 < j2 for j1 in wavelets1.j) for n2, j2 in enumerate(wavelets2.j)}
+    stacked = {-1: len(wavelets1)} | {n2: count for n2, count in stacked.items() if count}
 
     def kept(n2: int, n_fr: int) -> int:
         step = frequency.step(n_fr)
@@ -66,6 +66,8 @@ def plan_timefrequency(
 
     def design(dtype: np.dtype) -> Design:
         arrays = Arrays(dtype)
+        time = whole.working(Q, arrays.threshold)
+        bank1, bank2 = time.banks(Q)
         first: list[tuple[int, Bank, int]] = []  # scale, filters, count
         for j1, group in by_scale(bank1.j).items():
             size = time.size(time.sampling(j1))
@@ -140,19 +142,19 @@ def plan_timefrequency(
             nodes.append(Node(0, psi, None, (), count, hull(boxes)))
         lines = hull([psi.lines for _, psi, _ in first])
         order0 = None if joint else average(0)
-        return Design(lines, order0, (Branch((*nodes, *stacks)),), arrays)
+        return Design(time.extension, lines, order0, (Branch((*nodes, *stacks)),), arrays)
 
     def output(n2: int) -> tuple[int, ...]:
         """Size in time of the paths of a time filter; -2 stands for order 0."""
-        k = 0 if n2 == -2 else time.log2_stride if n2 == -1 else time.sampling(bank2.j[n2])
-        return time.output_size(k)
+        k = 0 if n2 == -2 else whole.log2_stride if n2 == -1 else whole.sampling(wavelets2.j[n2])
+        return whole.output_size(k)
 
     sizes = [] if joint else [output(-2)]
     for p, count in zip(pictures, counts, strict=True):
         sizes += [(*output(p.n2), *([p.kept] if joint else []))] * count
-    outputs = ((len(sizes), *sizes[0]),) if time.T != 0 else tuple(sizes)
-    meta = _meta(pictures, frequency, bank1, bank2, joint)
-    return Plan(time.extension, meta, outputs, time.T != 0, design)
+    outputs = ((len(sizes), *sizes[0]),) if whole.T != 0 else tuple(sizes)
+    meta = _meta(pictures, frequency, wavelets1, wavelets2, joint)
+    return Plan(meta, outputs, whole.T != 0, design)
 
 
 def _meta(

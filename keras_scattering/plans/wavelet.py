@@ -8,7 +8,7 @@ over all n1, and all (n1, n2) with j2 > j1: a modulus moves energy towards low f
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -41,20 +41,20 @@ def spectra_of(bank: FilterBank, group: Sequence[int]) -> np.ndarray:
 
 
 def plan_wavelet(
-    grid: Grid,
-    banks: tuple[FilterBank, FilterBank],
+    setting: Callable[[float], tuple[Grid, tuple[FilterBank, FilterBank]]],
     max_order: int,
     columns: Sequence[dict[str, Sequence[float]]],
 ) -> Plan:
     """The plan of a scattering transform of order 1 or 2.
 
     Args:
-        grid: Where signals live and how they are averaged.
-        banks: The wavelets of the first and of the second order, on the padded grid.
+        setting: Gives the grid where signals live, as far as outputs depend on it by more than a
+            threshold, and the wavelets of the first and of the second order on it.
         max_order: 1 or 2.
         columns: For each order, metadata of its filters: a name and one value a filter.
     """
-    j1, j2 = banks[0].j, banks[1].j
+    whole, filters = setting(0.0)
+    j1, j2 = (bank.j for bank in filters)
     groups = by_scale(j1), by_scale(j2) if max_order == 2 else {}
     paths: list[tuple[int, ...]] = [(), *((n1,) for n1 in range(len(j1)))]
     paths += [
@@ -64,6 +64,7 @@ def plan_wavelet(
 
     def design(dtype: np.dtype) -> Design:
         arrays = Arrays(dtype)
+        grid, banks = setting(arrays.threshold)
 
         @functools.cache
         def average(k: int) -> Average:
@@ -103,16 +104,16 @@ def plan_wavelet(
                 first = arrays.bank(f"psi1_{piece[0]}", spectra_of(banks[0], piece), size)
                 branches.append(branch(first, piece, j))
                 boxes.append(first.lines)
-        return Design(hull(boxes), average(0), tuple(branches), arrays)
+        return Design(grid.extension, hull(boxes), average(0), tuple(branches), arrays)
 
     def scale(path: tuple[int, ...]) -> int:
         """log2 of the step at which the modulus of a path is kept."""
-        return grid.sampling((0, *(j[n] for j, n in zip((j1, j2), path, strict=False)))[-1])
+        return whole.sampling((0, *(j[n] for j, n in zip((j1, j2), path, strict=False)))[-1])
 
-    stacked = grid.T != 0
-    sizes = tuple(grid.output_size(scale(path)) for path in paths)
+    stacked = whole.T != 0
+    sizes = tuple(whole.output_size(scale(path)) for path in paths)
     outputs = ((len(paths), *sizes[0]),) if stacked else sizes
-    return Plan(grid.extension, _meta(paths, columns), outputs, stacked, design)
+    return Plan(_meta(paths, columns), outputs, stacked, design)
 
 
 def _meta(
