@@ -61,7 +61,10 @@ def _run(branch: Branch, x: Spectrum, weights: Weights, stacked: bool) -> list[t
 def _in_chunks(
     function: Callable[[Spectrum], list[tf.Tensor]], x: Spectrum, size: int, outputs: int
 ) -> list[tf.Tensor]:
-    """Apply a function of a batch to at most `size` items at a time, in a loop of the graph."""
+    """Apply a function of a batch to at most `size` items at a time, in a loop of the graph.
+
+    The gradient computes each part anew, so that training holds the signals of a few parts as well.
+    """
     if x.planes.shape[1] is not None and x.planes.shape[1] <= size:
         return function(x)
     batch = tf.shape(x.planes)[1]
@@ -71,13 +74,38 @@ def _in_chunks(
     rest = x.planes.shape[2:]
     planes = tf.pad(x.planes, [(0, 0), (0, count * size - batch), *[(0, 0)] * len(rest)])
     planes = tf.reshape(planes, (2, count, size, *rest))
-    parts = tf.map_fn(
-        lambda planes: function(Spectrum(planes, x.lines)),
-        tf.transpose(planes, (1, 0, *range(2, len(rest) + 3))),
-        parallel_iterations=_PARALLEL,
-        fn_output_signature=[x.planes.dtype] * outputs,
+    kind = x.planes.dtype
+    loop = functools.partial(tf.map_fn, parallel_iterations=_PARALLEL)
+
+    def part(planes: tf.Tensor) -> list[tf.Tensor]:
+        return function(Spectrum(planes, x.lines))
+
+    def adjoint(arguments: tuple[tf.Tensor, ...]) -> tf.Tensor:
+        planes, *upstream = arguments
+        with tf.GradientTape() as tape:
+            tape.watch(planes)
+            results = part(planes)
+        return tape.gradient(results, planes, upstream)
+
+    @tf.custom_gradient
+    def parts(planes: tf.Tensor) -> tuple[list[tf.Tensor], Callable]:
+        results = loop(part, planes, fn_output_signature=[kind] * outputs)
+        return results, lambda *slopes: loop(adjoint, (planes, *slopes), fn_output_signature=kind)
+
+    results = parts(tf.transpose(planes, (1, 0, *range(2, len(rest) + 3))))
+    return [tf.reshape(y, (count * size, *y.shape[2:]))[:batch] for y in results]
+
+
+def _power_of_two(x: tf.Tensor) -> tf.Tensor:
+    """The largest power of two that is not above x >= 0, by its exponent's bits; 1 for zero.
+
+    No rounding comes of dividing by it and multiplying with it. It has no gradient.
+    """
+    integer, mask = (tf.int64, 0x7FF << 52) if x.dtype == tf.float64 else (tf.int32, 0xFF << 23)
+    y = tf.bitcast(
+        tf.bitwise.bitwise_and(tf.bitcast(x, integer), tf.constant(mask, integer)), x.dtype
     )
-    return [tf.reshape(y, (count * size, *y.shape[2:]))[:batch] for y in parts]
+    return tf.stop_gradient(tf.where(y > 0, y, tf.ones_like(y)))
 
 
 @tf.autograph.experimental.do_not_convert
@@ -88,10 +116,8 @@ def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[
         If the plan is stacked, one tensor (batch, paths, *outputs); else one a path.
     """
     # Moduli square their input: signals of unit size neither overflow nor vanish in doing so.
-    axes = list(range(1, len(x.shape)))
-    peak = tf.stop_gradient(tf.reduce_max(tf.abs(x), axes, keepdims=True))
-    peak = tf.where(peak > 0, peak, tf.ones_like(peak))
-    u = extend((x / peak)[:, None], design.padding)
+    size = _power_of_two(tf.reduce_max(tf.abs(x), list(range(1, len(x.shape))), keepdims=True))
+    u = extend((x / size)[:, None], design.padding)
     outputs = [average(u, design.average, weights)] if design.average else []
     rows = [(0,)] if design.average else []
     x_hat = spectrum(u, design.lines)
@@ -104,7 +130,7 @@ def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[
             1 if plan.stacked else len(branch.rows),
         )
         rows += branch.rows
-    gain = tf.concat([power(tf.reshape(peak, (-1, 1)), q) for q in plan.degrees], 1)
+    gain = tf.concat([power(tf.reshape(size, (-1, 1)), q) for q in plan.degrees], 1)
     gains = [tf.reshape(gain, (-1, *[1] * (len(y.shape) - 2), gain.shape[1])) for y in outputs]
     outputs = [y * gain for y, gain in zip(outputs, gains, strict=True)]
     order = np.argsort(np.concatenate(rows))

@@ -362,6 +362,22 @@ def test_positive_homogeneity_in_single_precision(size, arguments, factor):
     assert_close(scaled, S, rtol=1e-5)
 
 
+@pytest.mark.parametrize("factor", [-8.0, 2.0**-60])
+@every_setting
+def test_powers_of_two_pass_through_exactly(size, arguments, factor):
+    """Signals are scaled by a power of two, so that no rounding depends on their unit."""
+    x = noise(1, *np.atleast_1d(size)).astype("float32")
+    S, scaled = (scatter(c * x, "float32", **arguments) for c in (1, np.float32(factor)))
+    np.testing.assert_array_equal(scaled[..., 0], factor * S[..., 0])
+    np.testing.assert_array_equal(scaled[..., 1:], abs(factor) * S[..., 1:])
+
+
+@pytest.mark.parametrize("layer", [Scattering1D(2, T=0), Scattering2D(2, T=0)])
+def test_order_zero_without_average_is_the_signal(layer):
+    x = noise(2, *[24] * layer.rank).astype("float32")
+    np.testing.assert_array_equal(layer(x)[0], x)
+
+
 # Motions.
 
 
