@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_scattering._harmonic import norm, rfft3d
+from keras_scattering._fourier import half_spectrum, inverse
+from keras_scattering._harmonic import norm
 from keras_scattering.plans.grid import runs
 from keras_scattering.plans.plan import (
     Average,
@@ -27,8 +28,6 @@ from keras_scattering.plans.plan import (
 )
 
 Weights = dict[str, tf.Tensor]
-_RFFT = {1: tf.signal.rfft, 2: tf.signal.rfft2d, 3: rfft3d}
-_IFFT = {1: tf.signal.ifft, 2: tf.signal.ifft2d}
 
 
 class Spectrum(NamedTuple):
@@ -79,8 +78,7 @@ def spectrum(u: tf.Tensor, lines: Box) -> Spectrum:
     Half of the lines are computed; X(-k) = conj X(k) gives what is asked of the other half.
     """
     rank = len(lines)
-    half = _RFFT[rank](u)
-    planes = tf.stack([tf.math.real(half), tf.math.imag(half)])
+    planes = half_spectrum(u, rank)
     size = u.shape[-rank:]
     wanted = [np.arange(start, stop) for start, stop in lines]
     last = wanted[-1] % size[-1]
@@ -111,9 +109,9 @@ def convolve(x: Spectrum, bank: Bank, weights: Weights) -> tuple[tf.Tensor, tf.T
             tf.expand_dims(_cut(x.planes, start, bank.size), 3) * block
             for start, block in zip(starts, filters, strict=True)
         ]
-        outputs.append(tf.complex(*tf.unstack(terms[0] if len(terms) == 1 else tf.add_n(terms))))
-    y = _IFFT[len(bank.size)](_join(outputs, 2))
-    return tf.math.real(y), tf.math.imag(y)
+        outputs.append(terms[0] if len(terms) == 1 else tf.add_n(terms))
+    real, imag = tf.unstack(_join(outputs, 3))
+    return inverse(real, imag, len(bank.size))
 
 
 @tf.custom_gradient
@@ -122,7 +120,9 @@ def modulus(real: tf.Tensor, imag: tf.Tensor) -> tuple:
     rho = tf.sqrt(real * real + imag * imag)
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        scale = tf.math.divide_no_nan(upstream, rho)
+        # Signals are scaled to unit size: what is far below their rounding is as good as zero.
+        # (`divide_no_nan` would do as well, in many times the time.)
+        scale = upstream / tf.maximum(rho, np.finfo(rho.dtype.as_numpy_dtype).eps ** 2)
         return scale * real, scale * imag
 
     return rho, gradient
@@ -162,12 +162,12 @@ def _matrix_lowpass(u: tf.Tensor, rule: LowPass, weights: Weights) -> tf.Tensor:
         return u
     matrix = weights[rule.matrices[0]]
     frames = tf.reshape(u, (-1, u.shape[1], rule.blocks, matrix.shape[0]))
-    parts = apply(frames, matrix)
-    parts = tf.concat([parts[:, :, -1:], parts, parts[:, :, :1]], 2)  # a ring of frames
-    outputs = matrix.shape[1] // 3
-    before, own, after = parts[:, :, 2:], parts[:, :, 1:-1], parts[:, :, :-2]
-    total = before[..., :outputs] + own[..., outputs : 2 * outputs] + after[..., 2 * outputs :]
-    return tf.reshape(total, (-1, u.shape[1], rule.blocks * outputs))[..., slice(*rule.keep)]
+    before, own, after = tf.split(apply(frames, matrix), 3, axis=-1)
+    ring = np.arange(rule.blocks)
+    before, after = _take(before, -2, np.roll(ring, -1)), _take(after, -2, np.roll(ring, 1))
+    total = tf.add_n([before, own, after])
+    total = tf.reshape(total, (-1, u.shape[1], rule.blocks * own.shape[-1]))
+    return _run(total, -1, slice(*rule.keep, 1))
 
 
 def average(u: tf.Tensor, rule: Average, weights: Weights) -> tf.Tensor:

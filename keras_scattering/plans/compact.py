@@ -106,7 +106,7 @@ class Arrays(dict[str, np.ndarray]):
         the union of the supports needs at most half as many blocks again as the largest of them.
         A `box` (origin, blocks) is given where the phase of the output matters.
         """
-        spectra = spectra * (math.prod(size) / math.prod(spectra.shape[1:]))
+        spectra = spectra / math.prod(spectra.shape[1:])
         groups = [(name, box or self.box(spectra, size), spectra)]
         if box is None and len(spectra) > 1:
             single = [

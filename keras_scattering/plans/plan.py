@@ -31,7 +31,7 @@ class Window:
     blocks in Fourier. Where the box starts does not matter to a modulus, which forgets the phase.
     """
 
-    filters: str  # name of an array (blocks, F, *size), already divided by the sub-sampling
+    filters: str  # name of an array (blocks, F, *size), already divided by the samples of the input
     origin: tuple[int, ...]
     blocks: tuple[int, ...]
 

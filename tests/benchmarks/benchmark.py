@@ -4,10 +4,12 @@
 
 All contenders of a workload take turns in one process, so that a machine whose speed drifts slows
 all of them alike; medians over the rounds are given. First calls (design, trace, compile, run) and
-peak memory over the start are taken in a process of their own each. Kymatio's front ends take part
-where they import, for which an environment of its own is best:
+peak memory over the start are taken in a process of their own each. Four studies follow the table:
+the latency of a single signal, training, the cost of a signal by the size of the batch, and the
+cost of a sample by the size of the signal. Kymatio's front ends take part where they import, for
+which an environment of its own is best:
 
-    pip install kymatio==0.3.0 "scipy<1.17" torch jax
+    pip install -e . kymatio==0.3.0 "scipy<1.17" torch==2.13.0 jax matplotlib
 """
 
 import argparse
@@ -233,6 +235,21 @@ def relative_error(y: np.ndarray, exact: np.ndarray, name: str) -> float | None:
     return float(np.linalg.norm(y - exact) / np.linalg.norm(exact))
 
 
+def take_turns(calls: dict[str, Call], rounds: int) -> dict[str, float]:
+    """Milliseconds a call, medians of rounds in which every call has its turn."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        call()
+    for _ in range(rounds):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            seconds = call()
+            if not isinstance(seconds, float):  # but for the FFTs, which know their own time
+                seconds = time.perf_counter() - start
+            times[name].append(1e3 * seconds)
+    return {name: float(np.median(samples)) for name, samples in times.items()}
+
+
 def measure(key: str, rounds: int, names: list[str], fresh: bool) -> dict:
     """One workload: medians of interleaved rounds, errors, first calls and memory."""
     workload = WORKLOADS[key]
@@ -245,53 +262,211 @@ def measure(key: str, rounds: int, names: list[str], fresh: bool) -> dict:
             try:
                 calls[name] = prepare(name, workload)
                 rows[name] = {"error": relative_error(calls[name](), exact, name)}
-                calls[name]()
             except Exception as failure:  # a front end that fails is part of the picture
                 calls.pop(name, None)
                 rows[name] = {"failure": f"{type(failure).__name__}: {failure}"[:200]}
-    ffts = floor(workload) if workload.layer != "TimeFrequencyScattering" else None
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    floors = []
-    for _ in range(rounds):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            times[name].append(1e3 * (time.perf_counter() - start))
-        if ffts:
-            floors.append(1e3 * ffts())
-    for name, samples in times.items():
-        rows[name] |= {"ms": float(np.median(samples)), "all": samples}
-    if fresh:
-        for name in times:
-            rows[name] |= {"first": _in_fresh_process(name, key, workload.batch).get("first")}
+    if workload.layer != "TimeFrequencyScattering":
+        calls["FFTs"] = floor(workload)
+    times = take_turns(calls, rounds)
+    ffts = times.pop("FFTs", None)
+    for name, milliseconds in times.items():
+        rows[name]["ms"] = milliseconds
+        if fresh:
+            rows[name]["first"] = _in_fresh_process(name, key, workload.batch).get("first")
             if key in MEMORY:
-                rows[name] |= {"memory": _in_fresh_process(name, key, MEMORY[key]).get("memory")}
-    return {"contenders": rows, "floor": float(np.median(floors)) if floors else None}
+                rows[name]["memory"] = _in_fresh_process(name, key, MEMORY[key]).get("memory")
+    return {"contenders": rows, "floor": ffts}
+
+
+def latency(rounds: int) -> dict:
+    """Milliseconds for a batch of one signal."""
+    results = {}
+    for key, workload in WORKLOADS.items():
+        single = workload._replace(batch=1)
+        calls = {n: prepare(n, single) for n in CONTENDERS if available(n, single)}
+        results[key] = take_turns(calls, rounds)
+    return results
+
+
+def training(rounds: int) -> dict:
+    """Milliseconds for the sum of squares of the coefficients and its gradient."""
+    import tensorflow as tf
+
+    def step(name: str, workload: Workload) -> Call:
+        x = workload.input()
+        if name.startswith("ours"):
+            import keras_scattering
+
+            layer = getattr(keras_scattering, workload.layer)(**workload.arguments)
+            layer.build((None, *x.shape[1:]))
+        else:
+            layer = _kymatio("tensorflow", workload)
+
+        def gradient(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                total = tf.reduce_sum(layer(x) ** 2)
+            return tape.gradient(total, x)
+
+        signature = tf.TensorSpec((None if name.startswith("ours") else len(x), *x.shape[1:]))
+        function = tf.function(gradient, [signature], jit_compile=name.endswith("XLA"))
+        tensor = tf.constant(x)
+        return lambda: function(tensor).numpy()
+
+    results = {}
+    for key in ("mnist", "audio8k"):
+        workload = WORKLOADS[key]
+        names = [n for n in CONTENDERS if n.startswith(("ours", "Kymatio TF"))]
+        calls = {n: step(n, workload) for n in names if available(n, workload)}
+        results[key] = take_turns(calls, rounds)
+    return results
+
+
+def batches(rounds: int) -> dict:
+    """Milliseconds a signal, by the size of the batch."""
+    results = {}
+    for key in ("mnist", "audio8k"):
+        results[key] = {}
+        for batch in (1, 4, 16, 64, 256):
+            workload = WORKLOADS[key]._replace(batch=batch)
+            times = take_turns(
+                {n: prepare(n, workload) for n in CONTENDERS if n[:4] == "ours"}, rounds
+            )
+            results[key][batch] = {name: ms / batch for name, ms in times.items()}
+    return results
+
+
+def sizes(rounds: int) -> dict:
+    """Milliseconds for one signal, by its number of samples."""
+    line = [Workload("Scattering1D", {"J": 8, "Q": 8}, 1, (2**k,)) for k in range(12, 21)]
+    plane = [Workload("Scattering2D", {"J": 3}, 1, (n, n)) for n in (32, 64, 128, 256, 512)]
+    results = {}
+    for title, workloads in {"1D, J=8, Q=8": line, "2D, J=3, L=8": plane}.items():
+        results[title] = {
+            int(np.prod(w.size)): take_turns({"ours": prepare("ours", w)}, rounds)["ours"]
+            for w in workloads
+        }
+    return results
+
+
+STUDIES = {"latency": latency, "training": training, "batches": batches, "sizes": sizes}
+
+
+def draw(results: dict, folder: pathlib.Path) -> None:
+    """The plots: times beside the FFTs, and the cost by batch and by size."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    keys = list(results["table"])
+    names = [n for n in CONTENDERS if any(n in results["table"][k]["contenders"] for k in keys)]
+    figure, axes = plt.subplots(figsize=(11, 4.2), layout="constrained")
+    width = 0.8 / len(names)
+    place = np.arange(len(keys))
+    for i, (name, colour) in enumerate(zip(names, plt.colormaps["tab10"].colors, strict=False)):
+        ms = [results["table"][k]["contenders"].get(name, {}).get("ms", np.nan) for k in keys]
+        axes.bar(place + (i - (len(names) - 1) / 2) * width, ms, width, label=name, color=colour)
+    for x, key in zip(place, keys, strict=True):
+        if results["table"][key]["floor"]:
+            axes.hlines(results["table"][key]["floor"], x - 0.45, x + 0.45, color="black")
+    axes.hlines([], 0, 0, color="black", label="the necessary FFTs alone")
+    axes.set(yscale="log", ylabel="milliseconds a call", xticks=place, xticklabels=keys)
+    axes.legend(fontsize=8, ncols=2)
+    figure.savefig(folder / "times.png", dpi=150)
+
+    if "batches" in results:
+        figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+        for ax, (key, rows) in zip(axes, results["batches"].items(), strict=True):
+            for name in next(iter(rows.values())):
+                ax.plot([int(b) for b in rows], [r[name] for r in rows.values()], "o-", label=name)
+            ax.set(title=key, xlabel="signals a batch", xscale="log", ylim=(0, None))
+            ax.set_xticks([int(b) for b in rows], list(rows))
+            ax.minorticks_off()
+        axes[0].set_ylabel("milliseconds a signal")
+        axes[0].legend()
+        figure.savefig(folder / "batches.png", dpi=150)
+
+    if "sizes" in results:
+        figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+        for ax, (title, rows) in zip(axes, results["sizes"].items(), strict=True):
+            N, ms = np.array([[int(n), ms] for n, ms in rows.items()]).T
+            law = N * np.log2(N)
+            ax.loglog(N, ms, "o-", label="measured")
+            ax.loglog(N, ms[-1] * law / law[-1], "--", color="grey", label="N log N")
+            ax.set(title=title, xlabel="samples N")
+        axes[0].set_ylabel("milliseconds a signal")
+        axes[0].legend()
+        figure.savefig(folder / "sizes.png", dpi=150)
+
+
+def grid(results: dict, title: str, field: str, form: str) -> str:
+    """A Markdown table: workloads by contenders; nothing where nothing was measured."""
+    names = [
+        n for n in CONTENDERS if any(field in r["contenders"].get(n, {}) for r in results.values())
+    ]
+    lines = []
+    for key, result in results.items():
+        cells = [result["contenders"].get(n, {}).get(field) for n in names]
+        if any(c is not None for c in cells):
+            shown = ["–" if c is None else format(c, form) for c in cells]
+            lines.append(f"| {key} | " + " | ".join(shown) + " |")
+    if not lines:
+        return ""
+    head = [
+        f"\n{title}\n",
+        "| workload | " + " | ".join(names) + " |",
+        "|---" * (len(names) + 1) + "|",
+    ]
+    return "\n".join([*head, *lines]) + "\n"
 
 
 def table(results: dict) -> str:
-    """The results as Markdown."""
-    names = [n for n in CONTENDERS if any(n in r["contenders"] for r in results.values())]
+    """The nine workloads, as Markdown."""
+    text = grid(results, "Milliseconds a call, medians of interleaved rounds:", "ms", ".1f")
+    text += "\nThe FFTs alone, ms: "
+    text += ", ".join(f"{k} {r['floor']:.1f}" for k, r in results.items() if r["floor"]) + "\n"
+    for result in results.values():
+        ms = {n: r["ms"] for n, r in result["contenders"].items() if "ms" in r}
+        peers = [ms[n] for n in ("Kymatio TF", "Kymatio JAX", "Kymatio PyTorch") if n in ms]
+        for name in ("ours", "ours, XLA"):
+            if name in ms:
+                row = result["contenders"][name]
+                row["speed"] = min(peers) / ms[name] if peers else None
+                row["floor"] = ms[name] / result["floor"] if result["floor"] else None
+    text += grid(
+        results, "Times as fast as the fastest of Kymatio TF, JAX, PyTorch:", "speed", ".2f"
+    )
+    text += grid(results, "Time over that of the necessary FFTs alone:", "floor", ".2f")
+    text += grid(results, "Seconds of the first call:", "first", ".1f")
+    text += grid(results, "Peak memory over the start, MB:", "memory", ".0f")
+    text += grid(results, "Relative l2 error to our float64 result:", "error", ".1e")
+    return text
 
-    def grid(title: str, field: str, form: str) -> list[str]:
-        lines = [f"\n{title}\n", "| workload | " + " | ".join(names) + " |"]
-        lines.append("|---" * (len(names) + 1) + "|")
-        for key, result in results.items():
-            cells = [result["contenders"].get(n, {}).get(field) for n in names]
-            if any(c is not None for c in cells):
-                shown = ["–" if c is None else format(c, form) for c in cells]
-                lines.append(f"| {key} | " + " | ".join(shown) + " |")
-        return lines
 
-    lines = grid("Milliseconds a call, medians of interleaved rounds:", "ms", ".1f")
-    lines += [
-        "\nThe FFTs alone, ms: "
-        + ", ".join(f"{k} {r['floor']:.1f}" for k, r in results.items() if r["floor"])
-    ]
-    lines += grid("Seconds of the first call:", "first", ".1f")
-    lines += grid("Peak memory over the start, MB:", "memory", ".0f")
-    lines += grid("Relative l2 error to our float64 result:", "error", ".1e")
-    return "\n".join(lines) + "\n"
+def report(results: dict) -> str:
+    """Everything measured, as Markdown."""
+    text = results["machine"] + "\n" + table(results["table"])
+    for study, title in (
+        ("latency", "Milliseconds for a batch of one:"),
+        ("training", "Milliseconds for coefficients and gradient together:"),
+    ):
+        if study in results:
+            rows = {
+                k: {"contenders": {n: {"ms": t} for n, t in r.items()}}
+                for k, r in results[study].items()
+            }
+            text += grid(rows, title, "ms", ".1f")
+    for study, title, head in (
+        ("batches", "Milliseconds a signal, by batch:", "signals"),
+        ("sizes", "Milliseconds a signal, by samples:", "samples"),
+    ):
+        for key, rows in results.get(study, {}).items():
+            text += f"\n{title} {key}\n\n| {head} | milliseconds |\n|---|---|\n"
+            for n, ms in rows.items():
+                values = ms.values() if isinstance(ms, dict) else [ms]
+                text += f"| {n} | " + ", ".join(f"{v:.2f}" for v in values) + " |\n"
+    return text
 
 
 def main() -> None:
@@ -299,10 +474,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--workloads", default=",".join(WORKLOADS))
     parser.add_argument("--contenders", default=";".join(CONTENDERS), help="separated by ;")
+    parser.add_argument("--studies", default=",".join(STUDIES))
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--no-fresh", action="store_true", help="no first calls, no memory")
     parser.add_argument(
-        "--output", type=pathlib.Path, help="folder for results.json and results.md"
+        "--output", type=pathlib.Path, help="folder for results.json, results.md and the plots"
     )
     parser.add_argument("--fresh", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -310,25 +486,29 @@ def main() -> None:
         name, key, batch = options.fresh
         print(json.dumps(first_call(name, WORKLOADS[key]._replace(batch=int(batch)))))
         return
-    results = {}
-    for key in options.workloads.split(","):
-        results[key] = measure(
-            key, options.rounds, options.contenders.split(";"), not options.no_fresh
-        )
-        brief = {n: round(r["ms"], 1) for n, r in results[key]["contenders"].items() if "ms" in r}
-        print(key, brief, "FFTs", results[key]["floor"], flush=True)
     import tensorflow as tf
 
-    machine = (
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"TensorFlow {tf.__version__}, {datetime.date.today()}, {options.rounds} rounds."
-    )
-    text = machine + "\n" + table(results)
+    results: dict = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python "
+        f"{platform.python_version()}, TensorFlow {tf.__version__}, {datetime.date.today()}, "
+        f"{options.rounds} rounds.",
+        "table": {},
+    }
+    for key in filter(None, options.workloads.split(",")):
+        result = measure(key, options.rounds, options.contenders.split(";"), not options.no_fresh)
+        results["table"][key] = result
+        brief = {n: round(r["ms"], 1) for n, r in result["contenders"].items() if "ms" in r}
+        print(key, brief, "FFTs", result["floor"], flush=True)
+    for study in filter(None, options.studies.split(",")):
+        results[study] = STUDIES[study](options.rounds)
+        print(study, results[study], flush=True)
+    text = report(results)
     print(text)
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
         (options.output / "results.md").write_text(text)
         (options.output / "results.json").write_text(json.dumps(results, indent=1))
+        draw(results, options.output)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,80 @@
+"""Fourier transforms of real signals as pairs of real planes, with their adjoints as gradients.
+
+TensorFlow's own gradients scale complex tensors, which costs a pass over memory as slow as the
+transform itself, and its real transforms of volumes have none. Here the complex transforms are sums
+without a factor (what normalises them is part of the filters), so that each is the adjoint of the
+other. Since y + i x is i times the conjugate of x + i y, swapping the planes before and after turns
+a transform into its inverse at no cost.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+_FFT = {1: tf.signal.fft, 2: tf.signal.fft2d}
+_RFFT = {1: tf.signal.rfft, 2: tf.signal.rfft2d, 3: tf.signal.rfft3d}
+_IRFFT = {1: tf.signal.irfft, 2: tf.signal.irfft2d, 3: tf.signal.irfft3d}
+
+Planes = tuple[tf.Tensor, tf.Tensor]
+
+
+def _fft(real: tf.Tensor, imag: tf.Tensor, rank: int) -> Planes:
+    y = _FFT[rank](tf.complex(real, imag))
+    return tf.math.real(y), tf.math.imag(y)
+
+
+def inverse(real: tf.Tensor, imag: tf.Tensor, rank: int) -> Planes:
+    """y[t] = sum_k x[k] exp(2 pi i k t / n) along the last `rank` axes."""
+
+    @tf.custom_gradient
+    def transform(real: tf.Tensor, imag: tf.Tensor) -> tuple[Planes, Callable]:
+        y_imag, y_real = _fft(imag, real, rank)
+        return (y_real, y_imag), lambda real, imag: forward(real, imag, rank)
+
+    return transform(real, imag)
+
+
+def forward(real: tf.Tensor, imag: tf.Tensor, rank: int) -> Planes:
+    """y[k] = sum_t x[t] exp(-2 pi i k t / n) along the last `rank` axes."""
+
+    @tf.custom_gradient
+    def transform(real: tf.Tensor, imag: tf.Tensor) -> tuple[Planes, Callable]:
+        return _fft(real, imag, rank), lambda real, imag: inverse(real, imag, rank)
+
+    return transform(real, imag)
+
+
+def _weights(size: tuple[int, ...], dtype: tf.DType) -> tf.Tensor:
+    """What lines 0 .. n/2 count for in an inverse: all but 0 and Nyquist twice, over the size."""
+    n = size[-1]
+    twice = np.full(n // 2 + 1, 2 / math.prod(size))
+    twice[0] /= 2
+    if n % 2 == 0:
+        twice[-1] /= 2
+    return tf.constant(twice, dtype)
+
+
+def half_spectrum(u: tf.Tensor, rank: int) -> tf.Tensor:
+    """Lines 0 .. n/2, on the last axis, of the transform of signals: planes (2, ..., lines)."""
+    size = tuple(u.shape[-rank:])
+
+    @tf.custom_gradient
+    def transform(u: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        y = _RFFT[rank](u)
+        planes = tf.stack([tf.math.real(y), tf.math.imag(y)])
+        return planes, lambda slope: from_half(slope / _weights(size, slope.dtype), size)
+
+    return transform(u)
+
+
+def from_half(planes: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
+    """The inverse of `half_spectrum`, for signals of a size."""
+
+    @tf.custom_gradient
+    def transform(planes: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        y = _IRFFT[len(size)](tf.complex(planes[0], planes[1]), size)
+        return y, lambda slope: half_spectrum(slope, len(size)) * _weights(size, slope.dtype)
+
+    return transform(planes)
