@@ -1,9 +1,10 @@
 """What the site's build does beyond its plugins: formulas as MathML, docstrings as in Keras."""
 
 import html
-import importlib.resources
+import importlib.util
 import re
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import griffe
@@ -19,7 +20,8 @@ _SECTION = re.compile(r"^(Input shape|Output shape|References):\n((?:    .*\n?)+
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
     """Add a font that knows how to set mathematics, for browsers that find none."""
-    font = importlib.resources.files("ziamath") / "fonts" / "STIXTwoMath-Regular.ttf"
+    (package,) = importlib.util.find_spec("ziamath").submodule_search_locations
+    font = Path(package) / "fonts" / "STIXTwoMath-Regular.ttf"
     files.append(File.generated(config, "math.ttf", abs_src_path=str(font)))
 
 
