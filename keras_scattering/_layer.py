@@ -23,6 +23,18 @@ class _Built(NamedTuple):
     filters: dict[str, keras.Variable]
 
 
+def _in_seconds(meta: dict[str, np.ndarray], rate: float) -> dict[str, np.ndarray]:
+    """Metadata with columns in Hz and seconds next to those in samples."""
+    table = {}
+    for name, column in meta.items():
+        table[name] = column
+        if name in ("j1", "j2"):
+            table[f"scale{name[1]}_s"] = np.where(column < 0, np.nan, 2.0**column / rate)
+        elif name in ("xi1", "sigma1", "xi2", "sigma2"):
+            table[f"{name}_hz"] = column * rate
+    return table
+
+
 class ScatteringLayer(keras.Layer, abc.ABC):
     """Abstract: a scattering transform of signals with `rank` axes, as its plan prescribes."""
 
@@ -39,22 +51,46 @@ class ScatteringLayer(keras.Layer, abc.ABC):
     def _make_plan(self, size: tuple[int, ...]) -> Plan:
         """The plan for signals of a size."""
 
-    def meta(self) -> dict[str, np.ndarray]:
+    def meta(self, sampling_rate: float | None = None) -> dict[str, np.ndarray]:
         """The paths of the output, as columns of equal length: one row a path, in output order.
 
         Missing values are NaN in float columns and -1 in integer ones. The class says which columns
         there are. `pandas.DataFrame(layer.meta())` makes a table of it.
 
+        Args:
+            sampling_rate: Samples a second, of signals in time. It adds, after the columns that
+                they follow from, `xi1_hz`, `sigma1_hz`, `xi2_hz` and `sigma2_hz` in Hz, and
+                `scale1_s` and `scale2_s`, the scales 2**j1 and 2**j2 in seconds: the widest steps
+                at which the wavelets' responses may be sampled. Columns along frequency, such as
+                `xi_fr`, do not depend on time.
+
+        Returns:
+            The columns, by name.
+
         Raises:
-            ValueError: Before the layer is built, since paths depend on the signal's size.
+            ValueError: Before the layer is built, since paths depend on the signal's size; for a
+                sampling rate that is not a positive number, or given to a layer of images or
+                volumes.
         """
+        meta = {name: column.copy() for name, column in self._built("meta").plan.meta.items()}
+        if sampling_rate is None:
+            return meta
+        if self.axes != "time":
+            raise ValueError(
+                f"Argument `sampling_rate` is for signals in time, {type(self).__name__} for axes "
+                f"({self.axes}): leave it None. Received: sampling_rate={sampling_rate!r}"
+            )
+        return _in_seconds(meta, _validate.positive("sampling_rate", sampling_rate))
+
+    def _built(self, purpose: str) -> _Built:
+        """What `build` has left behind, or an error that says what it is needed for."""
         if self._state is None:
             raise ValueError(
-                f"{type(self).__name__}.meta() needs a built layer, since the paths depend on the "
-                f"signal's size: call the layer, or `build(input_shape)`, first. "
+                f"{type(self).__name__}.{purpose}() needs a built layer, since the paths depend on "
+                f"the signal's size: call the layer, or `build(input_shape)`, first. "
                 f"Received: layer {self.name!r}, not built"
             )
-        return {name: column.copy() for name, column in self._state.plan.meta.items()}
+        return self._state
 
     # Shapes
 

@@ -53,7 +53,7 @@ class Scattering1D(ScatteringLayer):
             for a signal shorter than 2**J or than T, of unknown size, or of another rank.
 
     Metadata (`meta()`): `order`, `n1`, `j1`, `xi1`, `sigma1`, `n2`, `j2`, `xi2`, `sigma2`;
-    frequencies and widths in cycles/sample.
+    frequencies and widths in cycles/sample, with `meta(sampling_rate)` in Hz and seconds too.
 
     Example:
 
@@ -65,6 +65,8 @@ class Scattering1D(ScatteringLayer):
     (2, 16, 126)
     >>> round(float(layer.meta()["xi1"][1]), 4)  # the highest frequency, in cycles/sample
     0.4354
+    >>> round(float(layer.meta(sampling_rate=16000)["xi1_hz"][1]))  # and in Hz
+    6966
 
     References:
         J. Andén and S. Mallat, "Deep Scattering Spectrum", IEEE Transactions on Signal Processing

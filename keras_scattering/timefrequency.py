@@ -65,7 +65,8 @@ class TimeFrequencyScattering(ScatteringLayer):
 
     Metadata (`meta()`): the columns of `Scattering1D`, and `n_fr`, `xi_fr`, `sigma_fr` (cycles a
     first-order wavelet), `j_fr`, `spin`. `n1` is the position along frequency, -1 for pictures; the
-    columns of its wavelet are missing where it stands for a mean.
+    columns of its wavelet are missing where it stands for a mean. With `meta(sampling_rate)`, what
+    is in cycles/sample is in Hz too, and scales in seconds.
 
     Example:
 
