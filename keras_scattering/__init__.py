@@ -13,6 +13,7 @@ if keras.config.backend() != "tensorflow":
 
 from keras_scattering.densities import gaussian_density
 from keras_scattering.harmonic3d import HarmonicScattering3D
+from keras_scattering.reconstruction import reconstruct
 from keras_scattering.scattering1d import Scattering1D
 from keras_scattering.scattering2d import Scattering2D
 from keras_scattering.timefrequency import TimeFrequencyScattering
@@ -23,4 +24,5 @@ __all__ = [
     "Scattering2D",
     "TimeFrequencyScattering",
     "gaussian_density",
+    "reconstruct",
 ]

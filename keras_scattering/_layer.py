@@ -72,7 +72,8 @@ class ScatteringLayer(keras.Layer, abc.ABC):
                 sampling rate that is not a positive number, or given to a layer of images or
                 volumes.
         """
-        meta = {name: column.copy() for name, column in self._built("meta").plan.meta.items()}
+        plan = self._built(f"{type(self).__name__}.meta()").plan
+        meta = {name: column.copy() for name, column in plan.meta.items()}
         if sampling_rate is None:
             return meta
         if self.axes != "time":
@@ -82,12 +83,12 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             )
         return _in_seconds(meta, _validate.positive("sampling_rate", sampling_rate))
 
-    def _built(self, purpose: str) -> _Built:
-        """What `build` has left behind, or an error that says what it is needed for."""
+    def _built(self, reader: str) -> _Built:
+        """What `build` has left behind, or an error that says who needs it."""
         if self._state is None:
             raise ValueError(
-                f"{type(self).__name__}.{purpose}() needs a built layer, since the paths depend on "
-                f"the signal's size: call the layer, or `build(input_shape)`, first. "
+                f"{reader} needs a built layer, since the paths depend on the signal's size: call "
+                f"the layer, or `build(input_shape)`, first. "
                 f"Received: layer {self.name!r}, not built"
             )
         return self._state

@@ -1,0 +1,190 @@
+"""From scattering coefficients back to signals."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import scipy.optimize
+import tensorflow as tf
+
+from keras_scattering import _validate
+from keras_scattering._layer import ScatteringLayer
+
+_MEMORY = 20  # steps that the optimiser keeps to estimate curvature from
+_SIZINGS = 20  # attempts at a start of the right size
+
+
+def reconstruct(
+    layer: ScatteringLayer,
+    coefficients: Any,
+    steps: int = 200,
+    tolerance: float = 1e-3,
+    start: Any = None,
+    seed: int = 0,
+    verbose: int = 1,
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    r"""Signals whose scattering coefficients are close to given ones.
+
+    $$\min_x \sum_b \frac{\|S x_b - y_b\|^2}{\|y_b\|^2}$$
+
+    over all signals b of a batch at once, by L-BFGS on the gradient of the layer. What comes back
+    is one signal of many. Order 0, where there is one, tells the local mean; of all that oscillates
+    the coefficients tell neither the sign nor the phase, nor where it stands within the support of
+    the average. Order 1 alone tells how much there is in each band and not how that moves within
+    the average, which order 2 returns in part. After a `"global"` average the signal is a texture
+    of the same statistics. Fine averages (small `J`, `T` or `stride`) lose the least; with `T=0`
+    order 0 is the signal itself.
+
+    The problem is not convex. The error falls fast for some tens of steps, then slowly, and need
+    not come to the tolerance; the history tells. On white noise 200 steps took it to 2 % for 512
+    samples (`Scattering1D(J=5, Q=8)`), 7 % for 28 × 28 (`Scattering2D(J=2)`), 0.3 % for 12³
+    (`HarmonicScattering3D(J=2)`) and 1 % for the joint transform of 512 samples (`J=5, J_fr=2,
+    Q=8`). Another seed gives another signal.
+
+    Args:
+        layer: A built scattering layer.
+        coefficients: What the layer returns for a batch of signals, of the same shape; a list of
+            arrays where it returns a list (`T=0`).
+        steps: Largest number of steps, each of about one gradient.
+        tolerance: Stop when no signal's relative error $\|S x - y\| / \|y\|$ is above this.
+        start: Signals to start from, of the shape of the layer's input; None for white Gaussian
+            noise with coefficients of the norm of the given ones.
+        seed: Of the noise.
+        verbose: 1 or True for a progress bar, 0 or False for none.
+
+    Returns:
+        The signals, of the shape of the layer's input, and a history: under `"error"` the relative
+        errors, one row for the start and each step, one column a signal.
+
+    Raises:
+        ValueError: If the layer is no scattering layer or not built, if the coefficients or the
+            start are not finite or of another shape, or for another argument outside of what is
+            stated here.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_scattering import Scattering1D, reconstruct
+    >>> layer = Scattering1D(J=3, Q=4)
+    >>> y = layer(np.sin(np.arange(128) ** 1.5 / 20)[None])
+    >>> x, history = reconstruct(layer, y, tolerance=0.1, verbose=0)
+    >>> x.shape, bool(history["error"][-1, 0] <= 0.1)
+    ((1, 128), True)
+
+    Source: J. Bruna and S. Mallat, "Audio texture synthesis with scattering moments", 2013, for
+    synthesis by gradient descent; L-BFGS-B is SciPy's.
+    """
+    if not isinstance(layer, ScatteringLayer):
+        raise ValueError(f"Argument `layer` must be a scattering layer. Received: {layer!r}")
+    built = layer._built("reconstruct()")
+    shape: tuple[Any, ...] = built.shape[1:]
+    targets = _targets(layer, coefficients)
+    steps = _validate.positive_int("steps", steps)
+    tolerance = _validate.positive("tolerance", tolerance)
+    _validate.one_of("verbose", verbose, (0, 1, False, True))
+    batch = len(targets[0])
+    per_signal = (batch, *[1] * len(shape))
+
+    def energies(parts: list[Any]) -> Any:
+        return tf.add_n([tf.reduce_sum(tf.reshape(y * y, (batch, -1)), 1) for y in parts])
+
+    size = np.sqrt(energies(targets))
+    wanted = np.where(size > 0, size, 1.0)  # silence is matched by silence
+
+    @tf.function
+    def evaluate(z: tf.Tensor, unit: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Of signals z in their units: the loss, its gradient, relative errors, norms of S z."""
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            x = tf.reshape(z, (batch, *shape)) * tf.reshape(unit, per_signal)
+            outputs = [tf.cast(y, tf.float64) for y in keras.tree.flatten(layer(x))]
+            misfits = [y - target for y, target in zip(outputs, targets, strict=True)]
+            squares = energies(misfits) / wanted**2
+            loss = tf.reduce_sum(squares)
+        return loss, tape.gradient(loss, z), tf.sqrt(squares), tf.sqrt(energies(outputs))
+
+    if start is None:
+        z = np.random.default_rng(seed).standard_normal((batch, *shape))
+        unit = np.ones(batch)
+        degree = max(built.plan.degrees)
+        for _ in range(_SIZINGS):  # one will do, but for coefficients of mixed degrees
+            ratio = wanted / evaluate(z.ravel(), unit)[3].numpy()
+            unit *= ratio ** (1 / degree)
+            if np.abs(ratio - 1).max() < 0.01:
+                break
+        unit *= size > 0
+    else:
+        z = _start(start, (batch, *shape))
+        peak = np.abs(z).reshape(batch, -1).max(1)
+        unit = np.where(peak > 0, peak, 1.0)
+        z = z / unit.reshape(per_signal)
+
+    latest = evaluate(z.ravel(), unit)[2].numpy()
+    history = [latest]
+    progress = keras.utils.Progbar(steps, verbose=verbose, stateful_metrics=["error"])
+
+    def loss_and_gradient(z: np.ndarray) -> tuple[float, np.ndarray]:
+        nonlocal latest
+        loss, gradient, errors, _ = evaluate(z, unit)
+        latest = errors.numpy()
+        return float(loss), gradient.numpy()
+
+    def after_step(intermediate_result: Any) -> None:
+        history.append(latest)
+        step, worst = len(history) - 1, latest.max()
+        done = worst <= tolerance
+        progress.update(step, [("error", worst)], finalize=bool(done or step == steps))
+        if done:
+            raise StopIteration
+
+    z = z.ravel()
+    if latest.max() > tolerance:
+        options = {"maxiter": steps, "maxfun": 20 * steps, "maxcor": _MEMORY, "ftol": 0, "gtol": 0}
+        z = scipy.optimize.minimize(
+            loss_and_gradient,
+            z,
+            jac=True,
+            method="L-BFGS-B",
+            callback=after_step,
+            options=options,
+        ).x
+    signals = z.reshape(batch, *shape) * unit.reshape(per_signal)
+    return signals.astype(layer._precision), {"error": np.stack(history)}
+
+
+def _targets(layer: ScatteringLayer, coefficients: Any) -> list[np.ndarray]:
+    """Coefficients in double precision, one array for each output of the layer."""
+    built = layer._built("reconstruct()")
+    parts = [coefficients] if built.plan.stacked else list(coefficients)
+    targets = [np.asarray(y, "float64") for y in parts]
+    shapes = [y.shape for y in targets]
+    allowed = layer.compute_output_shape(built.shape)
+    expected = [allowed] if built.plan.stacked else allowed
+    batch = shapes[0][:1] if shapes else ()
+    if math.prod(batch) < 1 or shapes != [(*batch, *shape[1:]) for shape in expected]:
+        received = shapes[0] if built.plan.stacked else shapes
+        raise ValueError(
+            "Argument `coefficients` must have the shape of the layer's output for a batch of at "
+            f"least one, {_abridged(allowed)}. Received: {_abridged(received)}"
+        )
+    if not all(np.isfinite(y).all() for y in targets):
+        raise ValueError("Argument `coefficients` must be finite. Received: NaN or infinity in it")
+    return targets
+
+
+def _abridged(shapes: Any) -> str:
+    """A shape, or the first few of many."""
+    if isinstance(shapes, tuple) or len(shapes) < 4:
+        return f"shape {shapes}" if isinstance(shapes, tuple) else f"shapes {shapes}"
+    return f"{len(shapes)} arrays of shapes {', '.join(map(str, shapes[:3]))}, ..."
+
+
+def _start(start: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Where to start from, in double precision."""
+    z = np.asarray(start, "float64")
+    if z.shape != shape:
+        raise ValueError(f"Argument `start` must have shape {shape}. Received: shape {z.shape}")
+    if not np.isfinite(z).all():
+        raise ValueError("Argument `start` must be finite. Received: NaN or infinity in it")
+    return z
