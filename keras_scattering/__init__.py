@@ -1,5 +1,8 @@
 """Wavelet scattering transforms as native Keras layers."""
 
+import importlib
+from typing import Any
+
 import keras
 
 __version__ = "0.1.0"
@@ -26,3 +29,10 @@ __all__ = [
     "gaussian_density",
     "reconstruct",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Modules that need more than the package itself does: imported when they are first used."""
+    if name in ("plot", "sklearn"):
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,216 @@
+"""Scattering as a transformer of scikit-learn; needs the extra `sklearn`."""
+
+import itertools
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_scattering import _validate
+from keras_scattering._layer import ScatteringLayer
+from keras_scattering.harmonic3d import HarmonicScattering3D
+from keras_scattering.timefrequency import TimeFrequencyScattering
+
+try:
+    from sklearn.base import BaseEstimator, TransformerMixin
+    from sklearn.utils.validation import (
+        _check_feature_names_in,
+        check_is_fitted,
+        validate_data,
+    )
+except ImportError as error:
+    raise ImportError(
+        "keras_scattering.sklearn needs scikit-learn 1.6 or later: "
+        f'pip install "keras-scattering[sklearn]". Received: {error}'
+    ) from error
+
+_LAYER = "layer__"  # prefix of the layer's own arguments among the parameters
+
+
+class ScatteringTransformer(TransformerMixin, BaseEstimator):
+    r"""Scattering coefficients as features, in scikit-learn's pipelines and searches.
+
+    Each row of X is a signal, and becomes the row of its coefficients $S x$, flattened. The layer's
+    arguments are parameters `layer__J`, `layer__Q` and so on, so that `GridSearchCV` may vary them;
+    changing one makes a new layer. There is nothing to learn: `fit` designs the filters for the
+    size of the signals.
+
+    Args:
+        layer: A scattering layer, which is not changed: `fit` makes one like it.
+        shape: Of one signal, as the layer takes it without its batch: `(28, 28)`, `(28, 28, 3)`.
+            X has as many columns as that has numbers, in row-major order. None for signals in
+            time, one sample a column.
+        batch_size: Signals computed at a time, which bounds the memory that they take.
+
+    Attributes:
+        layer_: The layer, built.
+        n_features_in_: Columns of X.
+        feature_names_in_: Their names, where X has any.
+
+    Raises:
+        ValueError: By `fit`, if `layer` is no scattering layer, `shape` does not fit X, or the
+            signals do not suit the layer; by `set_params`, for an argument that the layer does not
+            have or allow.
+        ImportError: When the module is imported without scikit-learn 1.6 or later.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_scattering import Scattering1D
+    >>> from keras_scattering.sklearn import ScatteringTransformer
+    >>> scattering = ScatteringTransformer(Scattering1D(J=4, T="global"))
+    >>> X = np.random.default_rng(0).standard_normal((5, 64))
+    >>> scattering.fit_transform(X).shape
+    (5, 13)
+    >>> scattering.get_feature_names_out()[-1]
+    'S2_n1=3_n2=4'
+    >>> scattering.set_params(layer__J=5).fit_transform(X).shape
+    (5, 19)
+
+    Source: scikit-learn's guide to developing estimators, for the conventions; the transforms have
+    theirs.
+    """
+
+    def __init__(
+        self,
+        layer: ScatteringLayer,
+        shape: tuple[int, ...] | None = None,
+        batch_size: int = 32,
+    ):
+        self.layer = layer
+        self.shape = shape
+        self.batch_size = batch_size
+
+    # Parameters
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters by name; with `deep` the layer's arguments too, as `layer__J` and so on."""
+        params = super().get_params(deep)
+        if deep and isinstance(self.layer, ScatteringLayer):
+            params |= {f"{_LAYER}{name}": v for name, v in self.layer.get_config().items()}
+        return params
+
+    def set_params(self, **params: Any) -> "ScatteringTransformer":
+        """Set parameters by name; arguments of the layer, such as `layer__J`, make a new layer."""
+        super().set_params(**{n: v for n, v in params.items() if not n.startswith(_LAYER)})
+        changes = {n.removeprefix(_LAYER): v for n, v in params.items() if n.startswith(_LAYER)}
+        if changes:
+            config = self.layer.get_config()
+            if unknown := changes.keys() - config.keys():
+                raise ValueError(
+                    f"Invalid parameter for {type(self.layer).__name__}: allowed are "
+                    f"{sorted(config)}. Received: {sorted(unknown)}"
+                )
+            self.layer = type(self.layer)(**{**config, **changes})
+        return self
+
+    # Fitting
+
+    def fit(self, X: Any, y: Any = None) -> "ScatteringTransformer":
+        """Design the filters for signals of the size of the rows of X; `y` is not used."""
+        X = validate_data(self, X, dtype="numeric", ensure_min_features=2)
+        if not isinstance(self.layer, ScatteringLayer):
+            raise ValueError(
+                f"Argument `layer` must be a scattering layer. Received: {self.layer!r}"
+            )
+        _validate.positive_int("batch_size", self.batch_size)
+        shape = (X.shape[1],) if self.shape is None else tuple(self.shape)
+        if math.prod(shape) != X.shape[1]:
+            raise ValueError(
+                f"Argument `shape` must have as many numbers as X has columns, {X.shape[1]}. "
+                f"Received: shape={self.shape!r}"
+            )
+        self.layer_ = type(self.layer).from_config(self.layer.get_config())
+        self.layer_.build((None, *shape))
+        self._trace()
+        return self
+
+    def _trace(self) -> None:
+        """One graph for batches of every size; traced when it first runs."""
+        shape = self.layer_._built("transform()").shape
+
+        precision = self.layer_._precision
+
+        @tf.function(input_signature=[tf.TensorSpec(shape, precision)])
+        def flat(x: tf.Tensor) -> tf.Tensor:
+            outputs = keras.tree.flatten(self.layer_(x))
+            rows = [tf.reshape(y, (tf.shape(x)[0], math.prod(y.shape[1:]))) for y in outputs]
+            return tf.cast(tf.concat(rows, 1), precision)
+
+        self._flat = flat
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Coefficients of the rows of X, one row each; in float32, or as the layer in float64."""
+        check_is_fitted(self, "layer_")
+        X = validate_data(self, X, dtype="numeric", reset=False)
+        X = X.reshape(-1, *self.layer_._built("transform()").shape[1:])
+        batches = (X[i : i + self.batch_size] for i in range(0, len(X), self.batch_size))
+        precision = self.layer_._precision
+        return np.concatenate([self._flat(batch.astype(precision)).numpy() for batch in batches])
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names such as `S2_n1=3_n2=5_t=0`: order, filters as in `meta()`, place, channel.
+
+        Places count output samples: `t` in time, `f` along log-frequency, `y` and `x` in the plane.
+        In 3D `l` is the degree and `q` the power. `c` is the channel.
+        """
+        check_is_fitted(self, "layer_")
+        _check_feature_names_in(self, input_features, generate_names=False)
+        return np.array(_names(self.layer_), object)
+
+    # The graph is not stored: it follows from the layer.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: v for name, v in super().__getstate__().items() if name != "_flat"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if hasattr(self, "layer_"):
+            self._trace()
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []  # the layer decides
+        return tags
+
+
+def _names(layer: ScatteringLayer) -> list[str]:
+    """A name for each number of the flattened output of a built layer."""
+    built = layer._built("get_feature_names_out()")
+    channel_axis = layer._channel_axis(built.shape)
+    channels = [""]
+    if channel_axis is not None:
+        channels = [f"_c={c}" for c in range(built.shape[channel_axis] or 0)]
+    meta = layer.meta()
+    columns = [name for name in ("n1", "n2", "n_fr") if name in meta]
+    paths = [
+        f"S{order}" + "".join(f"_{n}={i}" for n, i in zip(columns, filters, strict=True) if i >= 0)
+        for order, *filters in zip(meta["order"], *(meta[n] for n in columns), strict=True)
+    ]
+    first = layer.data_format == "channels_first"
+
+    def flat(merged: list[str], others: list[list[str]]) -> list[str]:
+        """Names of one output, whose axes are others and one that holds channels."""
+        axes = [merged, *others] if first else [*others, merged]
+        rows = [(*parts[first:], *parts[:first]) for parts in itertools.product(*axes)]
+        # The path comes first in a name, wherever its axis is.
+        return ["_".join(sorted(parts, key=lambda part: part[0] != "S")) for parts in rows]
+
+    if isinstance(layer, HarmonicScattering3D):
+        powers = [f"q={q:g}{c}" for c in channels for q in layer.integral_powers]
+        return flat(powers, [paths, [f"l={degree}" for degree in range(layer.L + 1)]])
+    axes = "yx" if layer.rank == 2 else "t"
+    if isinstance(layer, TimeFrequencyScattering) and layer.format == "joint":
+        axes = "tf"
+    groups = [paths] if built.plan.stacked else [[path] for path in paths]
+    names = []
+    for group, output in zip(groups, built.plan.outputs, strict=True):
+        size = output[1:] if built.plan.stacked else output
+        places = [
+            [f"{a}={i}" for i in range(n)]
+            for a, n in zip(axes[len(axes) - len(size) :], size, strict=True)
+        ]
+        names += flat([path + c for c in channels for path in group], places)
+    return names
