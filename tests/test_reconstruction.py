@@ -15,7 +15,7 @@ from keras_scattering import (
 
 BATCH = 2
 # Those that differ in how signals go in and coefficients come out.
-VARIED = [c for c in CASES if "first" in c.name or c.name in ("1d-list", "2d-channels", "tf-list")]
+VARIED = [c for c in CASES if "first" in c.name or c.name in ("2d-channels", "tf-list")]
 
 
 def relative_errors(layer, x, y):
@@ -32,7 +32,7 @@ def problem(layer, shape, scale=1.0):
     return layer, layer(x.astype(layer._precision))
 
 
-# What 60 steps reach of white noise, the signal with the least structure.
+# What 50 steps reach of white noise, the signal with the least structure.
 GOALS = [
     (Scattering1D(J=3, Q=4), (128,), 0.1),
     (Scattering1D(J=4, Q=4, T="global"), (128,), 0.01),
@@ -45,7 +45,7 @@ GOALS = [
 @pytest.mark.parametrize(("layer", "shape", "goal"), GOALS)
 def test_coefficients_come_close(layer, shape, goal):
     layer, y = problem(layer, shape)
-    x, history = reconstruct(layer, y, steps=60, tolerance=goal / 10, verbose=0)
+    x, history = reconstruct(layer, y, steps=50, tolerance=goal / 10, verbose=0)
     errors = history["error"]
     assert x.shape == (BATCH, *shape)
     assert x.dtype == np.float32
@@ -78,12 +78,12 @@ def test_the_seed_decides():
     assert np.abs(one - other).max() > 0.1
 
 
-@pytest.mark.parametrize("scale", [1e-21, 1e20])
-def test_units_do_not_matter(scale):
-    layer = Scattering1D(J=3)
-    plain, _ = reconstruct(*problem(layer, (64,)), steps=5, verbose=0)
-    scaled, _ = reconstruct(*problem(layer, (64,), scale), steps=5, verbose=0)
-    np.testing.assert_allclose(scaled / scale, plain, rtol=0, atol=1e-3)
+def test_units_do_not_matter():
+    layer, y = problem(Scattering1D(J=3), (64,))
+    units = np.array([1e-21, 1e20])
+    plain, _ = reconstruct(layer, y, steps=5, verbose=0)
+    scaled, _ = reconstruct(layer, np.asarray(y) * units[:, None, None], steps=5, verbose=0)
+    np.testing.assert_allclose(scaled / units[:, None], plain, rtol=0, atol=1e-3)
 
 
 def test_powers_of_mixed_degree_start_at_the_right_size():

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from keras_scattering import Scattering1D, Scattering2D
 from keras_scattering.sklearn import ScatteringTransformer
@@ -20,7 +20,11 @@ SAMPLES = 5
 SMALL = [case for case in CASES if case.small]
 
 
-@parametrize_with_checks([ScatteringTransformer(Scattering1D(J=1))])
+# All of scikit-learn's own, and none is expected to fail.
+CHECKS = list(estimator_checks_generator(ScatteringTransformer(Scattering1D(J=1))))
+
+
+@pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=[c.func.__name__ for _, c in CHECKS])
 def test_conventions(estimator, check):
     check(estimator)
 
@@ -59,7 +63,7 @@ NAMED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "feature", "find"), NAMED)
+@pytest.mark.parametrize(("name", "feature", "find"), NAMED, ids=[name for name, *_ in NAMED])
 def test_features_are_coefficients_and_names_say_where_from(name, feature, find):
     (case,) = (case for case in CASES if case.name == name)
     layer = case.make()
@@ -80,7 +84,7 @@ def test_features_are_coefficients_and_names_say_where_from(name, feature, find)
     np.testing.assert_allclose(features[:, list(names).index(feature)], find(y, row), **close)
 
 
-@pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", SMALL[:2], ids=lambda case: case.name)
 def test_a_pickled_transformer_yields_the_same(case):
     transformer = ScatteringTransformer(case.make(), case.shape)
     features = transformer.fit_transform(rows(case))
@@ -127,9 +131,9 @@ def test_in_a_pipeline_and_a_grid_search():
     model = make_pipeline(
         ScatteringTransformer(Scattering1D(J=1, T="global")), StandardScaler(), LogisticRegression()
     )
-    grid = {"scatteringtransformer__layer__J": [1, 4], "scatteringtransformer__layer__Q": [1, 2]}
+    grid = {"scatteringtransformer__layer__J": [1, 4]}
     search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(X, labels)
-    assert len(search.cv_results_["params"]) == 4
+    assert len(search.cv_results_["params"]) == 2
     assert search.best_score_ == 1
     best = search.best_params_["scatteringtransformer__layer__J"]
     assert best == search.best_estimator_[0].layer_.J
