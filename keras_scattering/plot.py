@@ -3,6 +3,7 @@
 Each function draws into the axes that it is given, or into a new figure, and returns them.
 """
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
@@ -82,17 +83,20 @@ def filter_bank(
 
 
 def _bank_in_time(ax: Any, bank: MorletBank1D, rate: float, unit: str) -> Any:
+    # Fine enough to be smooth at the lowest frequencies too.
+    bank = dataclasses.replace(bank, N=max(bank.N, min(128 * 2**bank.J, 2**16)))
     half = bank.N // 2
     omega = np.arange(half + 1) / bank.N * rate
+    width = 1 if len(bank) < 60 else 0.4
     for n in range(len(bank)):
         energy = bank.psi(n)[: half + 1] ** 2 / 2
         (seen,) = np.nonzero(energy > 1e-5)
         part = slice(seen[0], seen[-1] + 1)
         label = "wavelets" if n == 0 else None
-        ax.plot(omega[part], energy[part], color=_BLUE, linewidth=1, label=label)
+        ax.plot(omega[part], energy[part], color=_BLUE, linewidth=width, label=label)
     ax.plot(omega, bank.phi()[: half + 1] ** 2, color=_ORANGE, linestyle="--", label="low-pass")
     total = bank.littlewood_paley()[: half + 1]
-    ax.plot(omega, total, color="black", linewidth=1.5, label="sum")
+    ax.plot(omega, total, color="black", linewidth=1.5 * width, label="sum")
     ax.set_xscale("log")
     ax.set(
         xlim=(bank.xi[-1] / 4 * rate, rate / 2),

@@ -52,7 +52,6 @@ NAMED = [
         lambda y, row: y[:, y.shape[1] // 4 + row(n1=3, n2=-1), 0, 0],
     ),
     ("3d", "S2_n1=0_n2=1_l=2_q=0.5", lambda y, row: y[:, row(n1=0, n2=1), 2, 0]),
-    ("3d-channels", "S1_n1=1_l=0_q=2_c=1", lambda y, row: y[:, row(n1=1, n2=-1), 0, 3 + 2]),
     ("3d-channels-first", "S1_n1=0_l=1_q=2_c=3", lambda y, row: y[:, 7, row(n1=0, n2=-1), 1]),
     ("tf", "S1_n1=2_n_fr=0_t=1", lambda y, row: y[:, 1, row(n1=2, n2=-1, n_fr=0)]),
     (
