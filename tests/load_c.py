@@ -20,7 +20,7 @@ Pointer = ctypes.c_void_p
 
 
 class Output(ctypes.Structure):
-    _fields_ = [("operation", Pointer), ("index", ctypes.c_int)]  # noqa: RUF012
+    _fields_ = [("operation", Pointer), ("index", ctypes.c_int)]
 
 
 def load_library():
