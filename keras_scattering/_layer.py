@@ -44,6 +44,14 @@ class ScatteringLayer(keras.Layer, abc.ABC):
     def __init__(self, data_format: str | None, **kwargs: Any):
         # Inputs are cast in `call`, lest a mixed policy round them to half precision first.
         super().__init__(autocast=False, **kwargs)
+        policy = self.dtype_policy
+        if not (
+            isinstance(policy, keras.DTypePolicy) and tf.as_dtype(policy.compute_dtype).is_floating
+        ):
+            raise ValueError(
+                "Argument `dtype` must be a floating type, or a policy that computes in one. "
+                f"Received: dtype={policy!r}"
+            )
         self.data_format = _validate.data_format(data_format)
         self._state: _Built | None = None
 
@@ -115,11 +123,21 @@ class ScatteringLayer(keras.Layer, abc.ABC):
                 f"{type(self).__name__} designs its filters for the size of its input: only the "
                 f"batch may be unknown. Received: shape {shape}"
             )
+        if not all(n and _validate.is_int(n) and n > 0 for n in shape[1:]):
+            raise ValueError(
+                f"{type(self).__name__} takes inputs whose sizes are all at least 1, the batch "
+                f"aside. Received: shape {shape}"
+            )
         axis = self._channel_axis(shape)
         return tuple(int(n) for i, n in enumerate(shape) if n is not None and i not in (0, axis))
 
-    def _batched(self, shape: Shape) -> Shape:
+    def _batched(self, shape: Any) -> Shape:
         """An input shape with its batch axis, which a single signal in a `tf.data` map lacks."""
+        if not isinstance(shape, (tuple, list, tf.TensorShape)):
+            raise ValueError(
+                f"{type(self).__name__} takes one input, of one shape. Received: shape {shape!r}"
+            )
+        shape = tuple(shape)
         if self._state is None:
             single = len(shape) == self.rank and None not in shape
         else:
@@ -128,8 +146,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
         """Shape of the output; for T=0 a list, one shape a path."""
-        shape = tuple(input_shape)
-        batched = self._batched(shape)
+        batched, shape = self._batched(input_shape), tuple(input_shape)
         size = self._size(batched)
         if self._state is not None and batched[1:] == self._state.shape[1:]:
             plan = self._state.plan
@@ -163,7 +180,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
 
     def build(self, input_shape: Shape) -> None:
         """Design the filters for signals of the input's size, and keep them as weights."""
-        shape = self._batched(tuple(input_shape))
+        shape = self._batched(input_shape)
         plan = self._make_plan(self._size(shape))
         design = plan.design(np.dtype(self._precision))
         filters = {
@@ -187,7 +204,8 @@ class ScatteringLayer(keras.Layer, abc.ABC):
 
     def _check(self, shape: Shape, dtype: str) -> None:
         """Refuse input of another type or size than the layer was built for."""
-        if dtype.startswith("complex"):
+        kind = tf.as_dtype(dtype)
+        if not (kind.is_floating or kind.is_integer or kind.is_bool):
             raise ValueError(f"{type(self).__name__} takes real input. Received: dtype {dtype}")
         built = self._state.shape if self._state else shape
         if shape != built[1:] and shape[1:] != built[1:]:
@@ -237,6 +255,11 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         return y
 
     # Saving
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ScatteringLayer":
+        """The layer that `get_config` describes."""
+        return cls(**config)  # Keras would make a TypeError of what is wrong with an argument
 
     def get_config(self) -> dict[str, Any]:
         """The arguments the layer was made with."""

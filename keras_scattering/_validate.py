@@ -7,25 +7,45 @@ from typing import Any
 import keras
 
 PADDINGS = ("reflect", "symmetric", "zero", "periodic", "none")
+# Beyond these no signal is of use, and the design would fill the memory or overflow.
+LARGEST_J = 62  # 2**62 samples
+LARGEST_J_FR = 16  # 2**16 wavelets
+LARGEST_COUNT = 1024  # wavelets an octave, angles in a half turn
+LARGEST_DEGREE = 128
 
 
-def positive_int(name: str, value: Any) -> int:
+def positive_int(name: str, value: Any, largest: float = math.inf) -> int:
     """An integer of at least 1."""
     if not _is_positive_int(value):
         raise ValueError(
             f"Argument `{name}` must be an integer of at least 1. Received: {name}={value!r}"
         )
+    if value > largest:
+        raise ValueError(f"Argument `{name}` must be at most {largest}. Received: {name}={value!r}")
     return int(value)
 
 
+def is_int(value: Any) -> bool:
+    """Whether a value is an integer, of Python or of NumPy."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
 def _is_positive_int(value: Any) -> bool:
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    return whole and int(value) >= 1
+    return is_int(value) and int(value) >= 1
+
+
+def _number(value: Any) -> float:
+    """A real number; infinity if it is too large for one, and NaN for all else."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _is_positive(value: Any) -> bool:
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return number and 0 < float(value) < math.inf
+    return 0 < _number(value) < math.inf
 
 
 def positive(name: str, value: Any) -> float:
@@ -53,12 +73,13 @@ def boolean(name: str, value: Any) -> bool:
 
 def one_of(name: str, value: Any, allowed: tuple) -> Any:
     """One of a few values."""
-    if not any(type(value) is type(a) and value == a for a in allowed):
+    plain = int(value) if is_int(value) else value
+    if not any(type(plain) is type(a) and plain == a for a in allowed):
         raise ValueError(
             f"Argument `{name}` must be one of {', '.join(map(repr, allowed))}. "
             f"Received: {name}={value!r}"
         )
-    return value
+    return plain
 
 
 def int_or_pair(name: str, value: Any) -> tuple[int, int]:
@@ -69,7 +90,8 @@ def int_or_pair(name: str, value: Any) -> tuple[int, int]:
             f"Argument `{name}` must be an integer of at least 1, or a pair of them. "
             f"Received: {name}={value!r}"
         )
-    return int(pair[0]), int(pair[1])
+    first, second = (positive_int(name, number, LARGEST_COUNT) for number in pair)
+    return first, second
 
 
 def support(
@@ -78,8 +100,7 @@ def support(
     """The support of an average: None, "global", 0, or a number of samples of at least 1."""
     if value is None or (isinstance(value, str) and value == "global"):
         return value
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    number = float(value) if real else math.nan
+    number = _number(value)
     if not (number == 0 or 1 <= number < math.inf):
         raise ValueError(
             f"Argument `{name}` must be None, 'global', 0, or a number of samples of at least 1. "
@@ -89,7 +110,7 @@ def support(
         raise ValueError(
             f"Argument `{name}` must be at most {limit_name} = {limit}. Received: {name}={value!r}"
         )
-    return int(number) if isinstance(value, numbers.Integral) else number
+    return int(value) if is_int(value) else number
 
 
 def step(name: str, value: Any, support_name: str, support: Any, log2_default: int) -> int | None:

@@ -1,5 +1,6 @@
 """Solid harmonic scattering of volumes."""
 
+import math
 from typing import Any
 
 import keras
@@ -23,8 +24,8 @@ class HarmonicScattering3D(ScatteringLayer):
     radians/sample, sums over the voxels u of the box, which is taken as periodic.
 
     Args:
-        J: log2 of the ratio of the largest to the smallest scale; at least 1.
-        L: Largest angular degree l; at least 1.
+        J: log2 of the ratio of the largest to the smallest scale; from 1 to 62.
+        L: Largest angular degree l; from 1 to 128.
         sigma_0: Width of the smallest scale, in samples.
         max_order: 1 or 2.
         rotation_covariant: Whether to sum over m, which makes the coefficients invariant to
@@ -81,12 +82,19 @@ class HarmonicScattering3D(ScatteringLayer):
         **kwargs: Any,
     ):
         super().__init__(data_format, **kwargs)
-        self.J = _validate.positive_int("J", J)
-        self.L = _validate.positive_int("L", L)
+        self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
+        self.L = _validate.positive_int("L", L, _validate.LARGEST_DEGREE)
         self.sigma_0 = _validate.positive("sigma_0", sigma_0)
         self.max_order = _validate.one_of("max_order", max_order, (1, 2))
         self.rotation_covariant = _validate.boolean("rotation_covariant", rotation_covariant)
         self.integral_powers = _validate.positives("integral_powers", integral_powers)
+        # The wavelets are powers of |omega| sigma_j, and these must not overflow.
+        largest = math.log10(math.pi * math.sqrt(3) * self.sigma_0) + self.J * math.log10(2)
+        if max(self.L, 2) * largest > 300:
+            raise ValueError(
+                "The largest width `sigma_0` * 2**`J` and the largest degree `L` are too large "
+                f"together. Received: sigma_0={sigma_0}, J={J}, L={L}"
+            )
 
     def _make_plan(self, size: tuple[int, ...]) -> Plan:
         depth, height, width = size

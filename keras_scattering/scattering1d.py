@@ -22,8 +22,9 @@ class Scattering1D(ScatteringLayer):
     the padded signal. Wavelets are normalised in l1, so that |S x| never exceeds max |x|.
 
     Args:
-        J: log2 of the largest scale, in samples; at least 1.
-        Q: Wavelets an octave, of the first order or as a pair of the first and second.
+        J: log2 of the largest scale, in samples; from 1 to 62.
+        Q: Wavelets an octave, of the first order or as a pair of the first and second; at most
+            1024.
         T: Support of the average in samples: a number from 1 to the signal's size, None for 2**J,
             `"global"` for the mean over the whole padded signal, or 0 for no average.
         stride: Step between output samples, a power of two of at most 2**floor(log2 T), which is
@@ -89,7 +90,7 @@ class Scattering1D(ScatteringLayer):
         **kwargs: Any,
     ):
         super().__init__(data_format, **kwargs)
-        self.J = _validate.positive_int("J", J)
+        self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
         self._Q = _validate.int_or_pair("Q", Q)
         self.Q = self._Q if isinstance(Q, (tuple, list)) else self._Q[0]
         self.T = _validate.support("T", T)

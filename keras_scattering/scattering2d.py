@@ -23,8 +23,8 @@ class Scattering2D(ScatteringLayer):
     theta and L / 4 times that across. phi is a Gaussian of deviation 0.8 * 2**(J - 1).
 
     Args:
-        J: log2 of the largest scale, in samples; at least 1.
-        L: Number of angles in a half turn.
+        J: log2 of the largest scale, in samples; from 1 to 62.
+        L: Number of angles in a half turn, at most 1024.
         T: None for an average over windows of 2**J samples, `"global"` for the mean over the whole
             padded image, or 0 for no average.
         stride: Step between output samples on both axes, a power of two of at most 2**J, which is
@@ -88,8 +88,8 @@ class Scattering2D(ScatteringLayer):
         **kwargs: Any,
     ):
         super().__init__(data_format, **kwargs)
-        self.J = _validate.positive_int("J", J)
-        self.L = _validate.positive_int("L", L)
+        self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
+        self.L = _validate.positive_int("L", L, _validate.LARGEST_COUNT)
         self.T = _validate.one_of("T", T, (None, "global", 0))
         self.stride = _validate.step("stride", stride, "T", self.T, self.J)
         self.max_order = _validate.one_of("max_order", max_order, (1, 2))

@@ -25,14 +25,14 @@ class TimeFrequencyScattering(ScatteringLayer):
     spin +1 and -1 are averaged along frequency by phi_F, of support `F`; those of spin 0 are not.
 
     Args:
-        J: log2 of the largest scale in time, in samples; at least 1.
-        J_fr: log2 of the largest scale along frequency, in first-order wavelets; at least 1.
-        Q: Wavelets an octave in time, of the first order or as a pair.
+        J: log2 of the largest scale in time, in samples; from 1 to 62.
+        J_fr: log2 of the largest scale along frequency, in first-order wavelets; from 1 to 16.
+        Q: Wavelets an octave in time, of the first order or as a pair; at most 1024.
         T: Support of the average in time, in samples: a number from 1 to the signal's size, None
             for 2**J, `"global"` for the mean over the whole padded signal, or 0 for none.
         stride: Output step in time, a power of two of at most 2**floor(log2 T), which is the
             default.
-        Q_fr: Wavelets an octave along frequency.
+        Q_fr: Wavelets an octave along frequency, at most 1024.
         F: Support of the average along frequency, in first-order wavelets: a number from 1 to
             2**J_fr, None for 2**J_fr, `"global"` for the mean over the whole padded axis, or 0.
         stride_fr: Output step along frequency, likewise.
@@ -102,13 +102,13 @@ class TimeFrequencyScattering(ScatteringLayer):
         **kwargs: Any,
     ):
         super().__init__(data_format, **kwargs)
-        self.J = _validate.positive_int("J", J)
-        self.J_fr = _validate.positive_int("J_fr", J_fr)
+        self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
+        self.J_fr = _validate.positive_int("J_fr", J_fr, _validate.LARGEST_J_FR)
         self._Q = _validate.int_or_pair("Q", Q)
         self.Q = self._Q if isinstance(Q, (tuple, list)) else self._Q[0]
         self.T = _validate.support("T", T)
         self.stride = _validate.step("stride", stride, "T", self.T, self.J)
-        self.Q_fr = _validate.positive_int("Q_fr", Q_fr)
+        self.Q_fr = _validate.positive_int("Q_fr", Q_fr, _validate.LARGEST_COUNT)
         self.F = _validate.support("F", F, limit=2**self.J_fr, limit_name="2**J_fr")
         self.stride_fr = _validate.step("stride_fr", stride_fr, "F", self.F, self.J_fr)
         self.format = _validate.one_of("format", format, ("time", "joint"))
