@@ -1,0 +1,142 @@
+"""Write two models for TensorFlow Serving that take what clients have: image and sound files.
+
+    python examples/serving/export.py
+
+`digits` reads PNG or JPEG files, `sounds` wav files and says whether a sound rises or falls. Both
+are versioned SavedModels, models/<name>/<version>, with requests to warm them up.
+"""
+
+import argparse
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_scattering import Scattering2D, TimeFrequencyScattering
+
+HERE = Path(__file__).parent
+DIGITS = HERE.parent / "data" / "mnist_5k.npz"
+SIZE = (28, 28)  # of an image
+RATE, SAMPLES = 8000, 2048  # of a sound
+WARM_UP = (1, 32)  # requests of one file, and of the most that the server puts together
+
+
+def digits(count, rng):
+    """Images in [0, 1], drawn from the bundled digits, and what they show."""
+    with np.load(DIGITS) as data:
+        chosen = rng.permutation(len(data["images"]))[:count]
+        return data["images"][chosen].astype("float32") / 255, data["labels"][chosen]
+
+
+def sounds(count, rng):
+    """Sweeps over an octave or more in noise; every second one (class 1) rises."""
+    rises = np.arange(count) % 2
+    octaves = rng.uniform(1, 3, count) * np.where(rises, 1, -1)
+    t = np.linspace(-0.5, 0.5, SAMPLES)
+    frequency = rng.uniform(400, 800, (count, 1)) * 2 ** (octaves[:, None] * t)
+    x = np.hanning(SAMPLES) * np.sin(2 * np.pi * np.cumsum(frequency, axis=1) / RATE)
+    return (0.5 * x + 0.02 * rng.standard_normal(x.shape)).astype("float32"), rises
+
+
+def read_image(content):
+    """A PNG or JPEG file of any size, as grey values in [0, 1]."""
+    image = tf.io.decode_image(content, channels=1, expand_animations=False)
+    image.set_shape((None, None, 1))
+    return tf.image.resize(image, SIZE, antialias=True)[..., 0] / 255
+
+
+def read_sound(content):
+    """A wav file, cut or filled with silence to the samples that the model takes."""
+    sound, rate = tf.audio.decode_wav(content, desired_samples=SAMPLES)
+    message = f"Sounds must have {RATE} samples a second."
+    with tf.control_dependencies([tf.debugging.assert_equal(rate, RATE, message)]):
+        return tf.reduce_mean(sound, 1)
+
+
+def learn(shape, scattering, classes, x, labels, epochs):
+    """A linear classifier of the logarithms of scattering coefficients."""
+    inputs = keras.Input(shape)
+    features = keras.Model(inputs, keras.ops.log(keras.ops.abs(scattering(inputs)) + 1e-4))
+    head = [keras.layers.Flatten(), keras.layers.BatchNormalization(momentum=0.9)]
+    head = keras.Sequential([*head, keras.layers.Dense(classes, activation="softmax")])
+    head.compile(keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy")
+    head.fit(features.predict(x, verbose=0), labels, 32, epochs, verbose=0)
+    return keras.Model(inputs, head(features(inputs)))
+
+
+def export(model, read, labels, folder):
+    """A SavedModel that takes files' contents and gives a label and the scores of all."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, "content")])
+    def serve(content):
+        # On the processor, beside each other: the scattering then runs on the whole batch.
+        x = tf.map_fn(read, content, fn_output_signature=tf.float32, parallel_iterations=8)
+        scores = model(tf.ensure_shape(x, model.input_shape))
+        return {"label": tf.gather(labels, tf.argmax(scores, -1)), "scores": scores}
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint("serving_default", serve)
+    archive.write_out(folder, verbose=False)
+
+
+def warm_up(name, content, folder):
+    """Requests that the server makes of a model before it announces it."""
+    try:
+        from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+    except ImportError as error:
+        raise SystemExit(
+            f'Warm-up requests need tensorflow-serving-api ({error}): pip install -e ".[serving]", '
+            "or give --no-warm-up."
+        ) from error
+    extra = folder / "assets.extra"
+    extra.mkdir()
+    with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as writer:
+        for batch in WARM_UP:
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = name
+            request.model_spec.signature_name = "serving_default"
+            request.inputs["content"].CopyFrom(tf.make_tensor_proto([content] * batch))
+            log = prediction_log_pb2.PredictLog(request=request)
+            writer.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
+
+
+def main(argv=None):
+    """Write both models, and return them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output-dir", type=Path, default=HERE / "models")
+    parser.add_argument("--version", type=int, default=1)
+    parser.add_argument("--train", type=int, default=2000, help="digits, and half as many sounds")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--no-warm-up", action="store_true")
+    args = parser.parse_args(argv)
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+
+    joint = TimeFrequencyScattering(J=7, J_fr=2, Q=4, T="global", F="global", padding="zero")
+    image, sound = np.zeros((*SIZE, 1), np.uint8), np.zeros((SAMPLES, 1), np.float32)
+    plans = {
+        "digits": (
+            digits(args.train, rng),
+            SIZE,
+            Scattering2D(J=2),
+            read_image,
+            list("0123456789"),
+        ),
+        "sounds": (sounds(args.train // 2, rng), (SAMPLES,), joint, read_sound, ["falls", "rises"]),
+    }
+    samples = {"digits": tf.io.encode_png(image), "sounds": tf.audio.encode_wav(sound, RATE)}
+    models = {}
+    for name, ((x, y), shape, scattering, read, labels) in plans.items():
+        folder = args.output_dir / name / str(args.version)
+        models[name] = learn(shape, scattering, len(labels), x, y, args.epochs)
+        export(models[name], read, tf.constant(labels), folder)
+        if not args.no_warm_up:
+            warm_up(name, samples[name].numpy(), folder)
+        print(f"Wrote {folder}")
+    return models
+
+
+if __name__ == "__main__":
+    main()
