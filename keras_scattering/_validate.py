@@ -9,8 +9,9 @@ import keras
 PADDINGS = ("reflect", "symmetric", "zero", "periodic", "none")
 # Beyond these no signal is of use, and the design would fill the memory or overflow.
 LARGEST_J = 62  # 2**62 samples
+LARGEST_J_BOX = 20  # 2**20 voxels along an axis
 LARGEST_J_FR = 16  # 2**16 wavelets
-LARGEST_COUNT = 1024  # wavelets an octave, angles in a half turn
+LARGEST_COUNT = 256  # wavelets an octave, angles in a half turn
 LARGEST_DEGREE = 128
 
 

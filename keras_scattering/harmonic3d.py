@@ -24,7 +24,7 @@ class HarmonicScattering3D(ScatteringLayer):
     radians/sample, sums over the voxels u of the box, which is taken as periodic.
 
     Args:
-        J: log2 of the ratio of the largest to the smallest scale; from 1 to 62.
+        J: log2 of the ratio of the largest to the smallest scale; from 1 to 20.
         L: Largest angular degree l; from 1 to 128.
         sigma_0: Width of the smallest scale, in samples.
         max_order: 1 or 2.
@@ -82,7 +82,7 @@ class HarmonicScattering3D(ScatteringLayer):
         **kwargs: Any,
     ):
         super().__init__(data_format, **kwargs)
-        self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
+        self.J = _validate.positive_int("J", J, _validate.LARGEST_J_BOX)
         self.L = _validate.positive_int("L", L, _validate.LARGEST_DEGREE)
         self.sigma_0 = _validate.positive("sigma_0", sigma_0)
         self.max_order = _validate.one_of("max_order", max_order, (1, 2))

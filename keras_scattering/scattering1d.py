@@ -24,7 +24,7 @@ class Scattering1D(ScatteringLayer):
     Args:
         J: log2 of the largest scale, in samples; from 1 to 62.
         Q: Wavelets an octave, of the first order or as a pair of the first and second; at most
-            1024.
+            256.
         T: Support of the average in samples: a number from 1 to the signal's size, None for 2**J,
             `"global"` for the mean over the whole padded signal, or 0 for no average.
         stride: Step between output samples, a power of two of at most 2**floor(log2 T), which is

@@ -27,12 +27,12 @@ class TimeFrequencyScattering(ScatteringLayer):
     Args:
         J: log2 of the largest scale in time, in samples; from 1 to 62.
         J_fr: log2 of the largest scale along frequency, in first-order wavelets; from 1 to 16.
-        Q: Wavelets an octave in time, of the first order or as a pair; at most 1024.
+        Q: Wavelets an octave in time, of the first order or as a pair; at most 256.
         T: Support of the average in time, in samples: a number from 1 to the signal's size, None
             for 2**J, `"global"` for the mean over the whole padded signal, or 0 for none.
         stride: Output step in time, a power of two of at most 2**floor(log2 T), which is the
             default.
-        Q_fr: Wavelets an octave along frequency, at most 1024.
+        Q_fr: Wavelets an octave along frequency, at most 256.
         F: Support of the average along frequency, in first-order wavelets: a number from 1 to
             2**J_fr, None for 2**J_fr, `"global"` for the mean over the whole padded axis, or 0.
         stride_fr: Output step along frequency, likewise.

@@ -170,19 +170,20 @@ def test_numbers_of_numpy_are_numbers(case):
 LAYERS = (Scattering1D, Scattering2D, HarmonicScattering3D, TimeFrequencyScattering)
 TIME = (Scattering1D, TimeFrequencyScattering)
 ABSURD = [
-    (LAYERS, {"J": 63}, r"`J` must be at most 62\. Received: J=63"),
-    (LAYERS, {"J": 20000}, r"`J` must be at most 62\. Received: J=20000"),
-    (LAYERS, {"J": 10**30}, r"`J` must be at most 62"),
-    (TIME, {"Q": 10**9}, r"`Q` must be at most 1024"),
-    (TIME, {"Q": (8, 10**9)}, r"`Q` must be at most 1024"),
+    ((*TIME, Scattering2D), {"J": 63}, r"`J` must be at most 62\. Received: J=63"),
+    ((HarmonicScattering3D,), {"J": 21}, r"`J` must be at most 20\. Received: J=21"),
+    (LAYERS, {"J": 20000}, r"`J` must be at most \d+\. Received: J=20000"),
+    (LAYERS, {"J": 10**30}, r"`J` must be at most"),
+    (TIME, {"Q": 10**9}, r"`Q` must be at most 256"),
+    (TIME, {"Q": (8, 10**9)}, r"`Q` must be at most 256"),
     (TIME, {"T": 10**400}, r"`T` must be None, 'global', 0, or a number"),
-    ((Scattering2D,), {"L": 10**9}, r"`L` must be at most 1024"),
+    ((Scattering2D,), {"L": 10**9}, r"`L` must be at most 256"),
     ((HarmonicScattering3D,), {"L": 10**9}, r"`L` must be at most 128"),
     ((HarmonicScattering3D,), {"sigma_0": 10**400}, r"`sigma_0` must be a positive number"),
     ((HarmonicScattering3D,), {"sigma_0": 1e200}, r"too large together.* sigma_0=1e\+200, J=2"),
     ((HarmonicScattering3D,), {"L": 128, "J": 20}, r"too large together"),
     ((TimeFrequencyScattering,), {"J_fr": 2000}, r"`J_fr` must be at most 16"),
-    ((TimeFrequencyScattering,), {"Q_fr": 10**9}, r"`Q_fr` must be at most 1024"),
+    ((TimeFrequencyScattering,), {"Q_fr": 10**9}, r"`Q_fr` must be at most 256"),
     ((TimeFrequencyScattering,), {"F": 10**400}, r"`F` must be None, 'global', 0, or a number"),
     (LAYERS, {"dtype": "int32"}, r"`dtype` must be a floating type.* Received: .*int32"),
     (LAYERS, {"dtype": "complex64"}, r"`dtype` must be a floating type.* Received: .*complex64"),
@@ -265,7 +266,7 @@ def answer(layer, given, shape, dtype):
 def test_any_arguments_give_the_right_answer_or_a_clear_error():
     answered = []
 
-    @settings(max_examples=100, **SEEDED)
+    @settings(max_examples=80, **SEEDED)
     @given(case=anything())
     def check(case):
         layer, given, *_ = case
