@@ -8,6 +8,7 @@ FOLDER/<number>.txt.
 """
 
 import ctypes
+import functools
 import importlib.util
 import json
 import sys
@@ -68,16 +69,20 @@ def to_array(tensor):
     return np.frombuffer(data, np.float32).reshape(shape)
 
 
-def run(folder, feed, fetches, x):
-    """Load a model and run it once."""
+@functools.cache
+def load(folder):
+    """The session and the graph of a model."""
     graph = Pointer(call("TF_NewGraph"))
-    tags = (ctypes.c_char_p * 1)(b"serve")
     options = Pointer(call("TF_NewSessionOptions"))
-    session = Pointer(
-        checked(
-            "TF_LoadSessionFromSavedModel", options, None, folder.encode(), tags, 1, graph, None
-        )
-    )
+    tags = (ctypes.c_char_p * 1)(b"serve")
+    where = folder.encode(), tags, len(tags)
+    session = checked("TF_LoadSessionFromSavedModel", options, None, *where, graph, None)
+    return Pointer(session), graph
+
+
+def run(folder, feed, fetches, x):
+    """Run a model once."""
+    session, graph = load(folder)
 
     def output(name):
         operation, index = name.split(":")

@@ -6,6 +6,7 @@ FOLDER/requests.json holds a list of models' folders, and FOLDER/<number>.npy th
 Answers go to FOLDER/<number>.npz, by name.
 """
 
+import functools
 import importlib.abc
 import importlib.machinery
 import json
@@ -34,8 +35,9 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 work = Path(sys.argv[1])
+load = functools.cache(tf.saved_model.load)
 for number, folder in enumerate(json.loads((work / "requests.json").read_text())):
-    serve = tf.saved_model.load(folder).signatures["serving_default"]
+    serve = load(folder).signatures["serving_default"]
     (name,) = serve.structured_input_signature[1]
     answers = serve(**{name: tf.constant(np.load(work / f"{number}.npy"))})
     np.savez(work / f"{number}.npz", **{key: y.numpy() for key, y in answers.items()})
