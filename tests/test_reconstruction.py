@@ -78,6 +78,13 @@ def test_the_seed_decides():
     assert np.abs(one - other).max() > 0.1
 
 
+def test_the_start_is_no_noise_that_signals_are_made_of():
+    layer = Scattering1D(J=3)
+    y = layer(np.random.default_rng(3).standard_normal((BATCH, 64)))
+    _, history = reconstruct(layer, y, steps=1, seed=3, verbose=0)
+    assert history["error"][0].min() > 0.1
+
+
 def test_units_do_not_matter():
     layer, y = problem(Scattering1D(J=3), (64,))
     units = np.array([1e-21, 1e20])
