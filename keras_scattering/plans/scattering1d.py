@@ -109,7 +109,8 @@ class TimeAxis(Grid):
         # Whole steps are left out, so that what is kept at each resolution stays the same.
         step, margin = self._multiple, self.margin
         kept = left - max(0, left - margin) // step * step
-        samples = step * int(scipy.fft.next_fast_len(-(-(kept + self.N + margin) // step)) or 0)
+        steps = -(-(kept + self.N + margin) // step)
+        samples = step * scipy.fft.next_fast_len(steps)  # type: ignore[operator]  # never None
         return (kept, samples) if samples < self._whole else (left, self._whole)
 
     @property

@@ -343,7 +343,7 @@ def sizes(rounds: int) -> dict:
     results = {}
     for title, workloads in {"1D, J=8, Q=8": line, "2D, J=3, L=8": plane}.items():
         results[title] = {
-            int(np.prod(w.size)): take_turns({"ours": prepare("ours", w)}, rounds)["ours"]
+            int(np.prod(w.size)): take_turns({"ours": prepare("ours", w)}, rounds)
             for w in workloads
         }
     return results
@@ -393,7 +393,7 @@ def draw(results: dict, folder: pathlib.Path) -> None:
     if "sizes" in results:
         figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
         for ax, (title, rows) in zip(axes, results["sizes"].items(), strict=True):
-            N, ms = np.array([[int(n), ms] for n, ms in rows.items()]).T
+            N, ms = np.array([[int(n), row["ours"]] for n, row in rows.items()]).T
             law = N * np.log2(N)
             ax.loglog(N, ms, "o-", label="measured")
             ax.loglog(N, ms[-1] * law / law[-1], "--", color="grey", label="N log N")
@@ -465,10 +465,11 @@ def report(results: dict) -> str:
         ("sizes", "Milliseconds a signal, by samples:", "samples"),
     ):
         for key, rows in results.get(study, {}).items():
-            text += f"\n{title} {key}\n\n| {head} | milliseconds |\n|---|---|\n"
+            names = list(next(iter(rows.values())))
+            text += f"\n{title} {key}\n\n| {head} | {' | '.join(names)} |\n"
+            text += "|---" * (len(names) + 1) + "|\n"
             for n, ms in rows.items():
-                values = ms.values() if isinstance(ms, dict) else [ms]
-                text += f"| {n} | " + ", ".join(f"{v:.2f}" for v in values) + " |\n"
+                text += f"| {n} | " + " | ".join(f"{ms[name]:.2f}" for name in names) + " |\n"
     return text
 
 
