@@ -80,6 +80,7 @@ def _in_chunks(
     def part(planes: tf.Tensor) -> list[tf.Tensor]:
         return function(Spectrum(planes, x.lines))
 
+    @tf.autograph.experimental.do_not_convert  # exporting traces gradients on their own
     def adjoint(arguments: tuple[tf.Tensor, ...]) -> tf.Tensor:
         planes, *upstream = arguments
         with tf.GradientTape() as tape:

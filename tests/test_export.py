@@ -41,6 +41,15 @@ def exported(tmp_path_factory):
     return models
 
 
+def test_export_says_nothing(tmp_path, caplog):
+    """AutoGraph, which would warn of code that it cannot read, is kept out of gradients too."""
+    inputs = keras.Input((16, 16))
+    model = keras.Model(inputs, Scattering2D(J=1, L=2)(inputs))
+    with caplog.at_level("WARNING", logger="tensorflow"):
+        model.export(tmp_path / "model", format="tf_saved_model", verbose=False)
+    assert [r.getMessage() for r in caplog.records if "AutoGraph" in r.getMessage()] == []
+
+
 def assert_same(answers, expected):
     assert answers.keys() == expected.keys()
     for name, wanted in expected.items():
