@@ -58,13 +58,44 @@ def _run(branch: Branch, x: Spectrum, weights: Weights, stacked: bool) -> list[t
     return [tf.concat(outputs, 1)] if stacked else outputs
 
 
+def over_parts(
+    function: Callable[[tf.Tensor], list[tf.Tensor]],
+    parts: tf.Tensor,
+    outputs: int,
+    compiled: Callable = lambda function: function,
+) -> list[tf.Tensor]:
+    """Apply a function to each of a few parts (count, ...), in a loop of the graph.
+
+    The gradient computes each part anew, so that training holds the signals of a few parts as well.
+    `compiled` is applied to what computes a part, and to what computes its gradient.
+    """
+    kind = parts.dtype
+    loop = functools.partial(tf.map_fn, parallel_iterations=_PARALLEL)
+
+    @tf.autograph.experimental.do_not_convert  # exporting traces gradients on their own
+    def adjoint(arguments: tuple[tf.Tensor, ...]) -> tf.Tensor:
+        part, *upstream = arguments
+        with tf.GradientTape() as tape:
+            tape.watch(part)
+            results = function(part)
+        return tape.gradient(results, part, upstream)
+
+    @tf.custom_gradient
+    def run(parts: tf.Tensor) -> tuple[list[tf.Tensor], Callable]:
+        results = loop(compiled(function), parts, fn_output_signature=[kind] * outputs)
+
+        def gradient(*slopes: tf.Tensor) -> tf.Tensor:
+            return loop(compiled(adjoint), (parts, *slopes), fn_output_signature=kind)
+
+        return results, gradient
+
+    return run(parts)
+
+
 def _in_chunks(
     function: Callable[[Spectrum], list[tf.Tensor]], x: Spectrum, size: int, outputs: int
 ) -> list[tf.Tensor]:
-    """Apply a function of a batch to at most `size` items at a time, in a loop of the graph.
-
-    The gradient computes each part anew, so that training holds the signals of a few parts as well.
-    """
+    """Apply a function of a batch to at most `size` items at a time."""
     if x.planes.shape[1] is not None and x.planes.shape[1] <= size:
         return function(x)
     batch = tf.shape(x.planes)[1]
@@ -74,26 +105,13 @@ def _in_chunks(
     rest = x.planes.shape[2:]
     planes = tf.pad(x.planes, [(0, 0), (0, count * size - batch), *[(0, 0)] * len(rest)])
     planes = tf.reshape(planes, (2, count, size, *rest))
-    kind = x.planes.dtype
-    loop = functools.partial(tf.map_fn, parallel_iterations=_PARALLEL)
+    planes = tf.transpose(planes, (1, 0, *range(2, len(rest) + 3)))
 
+    @tf.autograph.experimental.do_not_convert
     def part(planes: tf.Tensor) -> list[tf.Tensor]:
         return function(Spectrum(planes, x.lines))
 
-    @tf.autograph.experimental.do_not_convert  # exporting traces gradients on their own
-    def adjoint(arguments: tuple[tf.Tensor, ...]) -> tf.Tensor:
-        planes, *upstream = arguments
-        with tf.GradientTape() as tape:
-            tape.watch(planes)
-            results = part(planes)
-        return tape.gradient(results, planes, upstream)
-
-    @tf.custom_gradient
-    def parts(planes: tf.Tensor) -> tuple[list[tf.Tensor], Callable]:
-        results = loop(part, planes, fn_output_signature=[kind] * outputs)
-        return results, lambda *slopes: loop(adjoint, (planes, *slopes), fn_output_signature=kind)
-
-    results = parts(tf.transpose(planes, (1, 0, *range(2, len(rest) + 3))))
+    results = over_parts(part, planes, outputs)
     return [tf.reshape(y, (count * size, *y.shape[2:]))[:batch] for y in results]
 
 
@@ -109,18 +127,16 @@ def _power_of_two(x: tf.Tensor) -> tf.Tensor:
     return tf.stop_gradient(tf.where(y > 0, y, tf.ones_like(y)))
 
 
-@tf.autograph.experimental.do_not_convert
-def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[tf.Tensor]:
-    """Scattering coefficients of signals (batch, *size).
+def coefficients(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[tf.Tensor]:
+    """Coefficients of signals (batch, *size) in the order of the design: of `design.rows`.
 
     Returns:
-        If the plan is stacked, one tensor (batch, paths, *outputs); else one a path.
+        If the plan is stacked, one tensor (batch, paths, *outputs); else one a group of paths.
     """
     # Moduli square their input: signals of unit size neither overflow nor vanish in doing so.
     size = _power_of_two(tf.reduce_max(tf.abs(x), list(range(1, len(x.shape))), keepdims=True))
     u = extend((x / size)[:, None], design.padding)
     outputs = [average(u, design.average, weights)] if design.average else []
-    rows = [(0,)] if design.average else []
     x_hat = spectrum(u, design.lines)
     working_set = _EAGER_WORKING_SET if tf.executing_eagerly() else _WORKING_SET
     for branch in design.branches:
@@ -130,13 +146,29 @@ def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[
             2 ** int(math.log2(max(1, working_set // branch.samples))),  # divides most batches
             1 if plan.stacked else len(branch.rows),
         )
-        rows += branch.rows
     gain = tf.concat([power(tf.reshape(size, (-1, 1)), q) for q in plan.degrees], 1)
     gains = [tf.reshape(gain, (-1, *[1] * (len(y.shape) - 2), gain.shape[1])) for y in outputs]
     outputs = [y * gain for y, gain in zip(outputs, gains, strict=True)]
+    return [tf.concat(outputs, 1)] if plan.stacked else outputs
+
+
+def in_order(
+    plan: Plan, rows: Sequence[tuple[int, ...]], outputs: Sequence[tf.Tensor]
+) -> list[tf.Tensor]:
+    """Coefficients in the order of the plan: one tensor if it is stacked, else one a path."""
     order = np.argsort(np.concatenate(rows))
     if not plan.stacked:
         paths = [path for group in outputs for path in tf.unstack(group, axis=1)]
         return [paths[i] for i in order]
     y = tf.concat(outputs, 1)
     return [y if (np.diff(order) == 1).all() else tf.gather(y, order, axis=1)]
+
+
+@tf.autograph.experimental.do_not_convert
+def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[tf.Tensor]:
+    """Scattering coefficients of signals (batch, *size).
+
+    Returns:
+        If the plan is stacked, one tensor (batch, paths, *outputs); else one a path.
+    """
+    return in_order(plan, design.rows, coefficients(plan, design, weights, x))

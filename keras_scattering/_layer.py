@@ -1,6 +1,8 @@
 """What all scattering layers share: shapes, weights, calls and saving."""
 
 import abc
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -9,7 +11,8 @@ import tensorflow as tf
 
 from keras_scattering import _validate
 from keras_scattering._cascade import scatter
-from keras_scattering.plans.plan import Design, Plan
+from keras_scattering._compiled import compiled
+from keras_scattering.plans.plan import Plan
 
 Shape = tuple[int | None, ...]
 
@@ -19,7 +22,7 @@ class _Built(NamedTuple):
 
     shape: Shape  # of the input, batch first
     plan: Plan
-    design: Design
+    transform: Callable  # of weights and signals: the cascade of the plan
     filters: dict[str, keras.Variable]
 
 
@@ -41,7 +44,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
     rank: int
     axes: str  # names of the signal's axes, for messages
 
-    def __init__(self, data_format: str | None, **kwargs: Any):
+    def __init__(self, data_format: str | None, *, jit_compile: bool = False, **kwargs: Any):
         # Inputs are cast in `call`, lest a mixed policy round them to half precision first.
         super().__init__(autocast=False, **kwargs)
         policy = self.dtype_policy
@@ -53,6 +56,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
                 f"Received: dtype={policy!r}"
             )
         self.data_format = _validate.data_format(data_format)
+        self.jit_compile = _validate.boolean("jit_compile", jit_compile)
         self._state: _Built | None = None
 
     @abc.abstractmethod
@@ -181,8 +185,13 @@ class ScatteringLayer(keras.Layer, abc.ABC):
     def build(self, input_shape: Shape) -> None:
         """Design the filters for signals of the input's size, and keep them as weights."""
         shape = self._batched(input_shape)
-        plan = self._make_plan(self._size(shape))
+        size = self._size(shape)
+        plan = self._make_plan(size)
         design = plan.design(np.dtype(self._precision))
+        if self.jit_compile:
+            transform = compiled(plan, design, size)
+        else:
+            transform = functools.partial(scatter, plan, design)
         filters = {
             name: self.add_weight(
                 name=name,
@@ -195,7 +204,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             for name, array in design.arrays.items()
         }
         design.arrays.clear()  # the weights hold them now
-        self._state = _Built((None, *shape[1:]), plan, design, filters)
+        self._state = _Built((None, *shape[1:]), plan, transform, filters)
 
     def compute_output_spec(self, inputs: keras.KerasTensor) -> Any:
         """Shapes and type of the output for symbolic input, refused as in `call`."""
@@ -216,7 +225,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
 
     def call(self, inputs: Any) -> Any:
         """Scattering coefficients of a batch of signals, or of a single one."""
-        shape, plan, design, filters = self._state  # type: ignore[misc]  # Keras has built it
+        shape, plan, transform, filters = self._state  # type: ignore[misc]  # Keras has built it
         x = tf.convert_to_tensor(inputs)
         self._check(tuple(x.shape), x.dtype.name)
         single = len(x.shape) == len(shape) - 1
@@ -230,7 +239,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
                 x = tf.transpose(x, (0, axis, *range(1, axis)))
             x = tf.reshape(x, (-1, *x.shape[2:]))
         weights = {name: tf.convert_to_tensor(weight) for name, weight in filters.items()}
-        outputs = scatter(plan, design, weights, x)
+        outputs = transform(weights, x)
         outputs = [self._finish(y, plan, channels) for y in outputs]
         if single:
             outputs = [y[0] for y in outputs]
@@ -263,7 +272,11 @@ class ScatteringLayer(keras.Layer, abc.ABC):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments the layer was made with."""
-        return {**super().get_config(), "data_format": self.data_format}
+        return {
+            **super().get_config(),
+            "data_format": self.data_format,
+            "jit_compile": self.jit_compile,
+        }
 
     def save_own_variables(self, store: Any) -> None:
         """Nothing is stored: the filters follow from the arguments and the input's size."""

@@ -33,7 +33,10 @@ class HarmonicScattering3D(ScatteringLayer):
         integral_powers: Powers q, positive.
         data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
         **kwargs: Of `keras.layers.Layer`. With `dtype="float64"` all is computed in double
-            precision; under a mixed policy in float32, and returned in the compute dtype.
+            precision; under a mixed policy in float32, and returned in the compute dtype. And
+            `jit_compile`: True to compute by XLA, side by side on all cores, which is faster and
+            takes some seconds at the first call and for each new size of the batch; False by
+            default, since servers may refuse what XLA must compile.
 
     Input shape:
         `(batch, depth, height, width)`, axes z, y, x, or with `channels` at the end, or at position

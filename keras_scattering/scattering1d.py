@@ -36,7 +36,10 @@ class Scattering1D(ScatteringLayer):
             nothing is trimmed.
         data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
         **kwargs: Of `keras.layers.Layer`. With `dtype="float64"` all is computed in double
-            precision; under a mixed policy in float32, and returned in the compute dtype.
+            precision; under a mixed policy in float32, and returned in the compute dtype. And
+            `jit_compile`: True to compute by XLA, side by side on all cores, which is faster and
+            takes some seconds at the first call and for each new size of the batch; False by
+            default, since servers may refuse what XLA must compile.
 
     Input shape:
         `(batch, time)` or `(batch, time, channels)`; with channels first `(batch, channels, time)`.

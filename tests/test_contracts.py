@@ -119,9 +119,9 @@ def test_every_argument_changes_the_output(case):
 
 @every(CASES)
 def test_config_keeps_every_argument(case):
-    layer = case.make(name="scattering", trainable=False, dtype="float64")
+    layer = case.make(name="scattering", trainable=False, dtype="float64", jit_compile=True)
     config = layer.get_config()
-    given = {**arguments(case.layer), **case.config}
+    given = {**arguments(case.layer), **case.config, "jit_compile": True}
     given["data_format"] = given["data_format"] or keras.config.image_data_format()
     assert {name: config[name] for name in given} == given
     assert case.layer.from_config(config).get_config() == config
@@ -292,6 +292,21 @@ def test_xla_agrees(case):
     layer = case.make()
     layer.build((None, *case.shape))
     assert_close(tf.function(layer, jit_compile=True)(case.inputs(BATCH)), expected(case))
+
+
+@every(SMALL)
+def test_a_layer_that_compiles_itself_agrees(case, few_at_once):
+    x, plain = case.inputs(5), case.make()
+    model = keras.models.clone_model(case.model(jit_compile=True))
+    layer = model.layers[-1]
+    few_at_once(3)
+    graph = tf.function(layer).get_concrete_function(tf.TensorSpec((None, *case.shape))).graph
+    functions = graph.as_graph_def().library.function
+    assert any(function.attr["_XlaMustCompile"].b for function in functions)
+    for batch in (5, 1, 0):
+        assert_close(layer(x[:batch]), plain(x[:batch]))
+    assert_close(model.predict(x, verbose=0), plain(x))
+    assert_close(gradient(layer, x), gradient(plain, x))
 
 
 def takes_single(case):

@@ -44,6 +44,7 @@ ARGUMENTS = [
     (ORDERED, "max_order", "one of 1, 2", (0, 3, 1.0, True, None, "2"), {}),
     (PADDED, "padding", PADDINGS, ("same", "REFLECT", None, 0), {}),
     (LAYERS, "data_format", "'channels_last', 'channels_first'", ("channels", 1), {}),
+    (LAYERS, "jit_compile", "True or False", (1, None, "auto"), {}),
     ((HarmonicScattering3D,), "sigma_0", "a positive number", (0, -1.0, True, None, np.nan), {}),
     ((HarmonicScattering3D,), "rotation_covariant", "True or False", (0, 1, None, "yes"), {}),
     ((HarmonicScattering3D,), "integral_powers", "positive number", ((), 2.0, None, (0,)), {}),

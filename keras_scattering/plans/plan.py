@@ -175,6 +175,11 @@ class Branch:
         return max(read, *(node.samples for node in self.nodes), 1)
 
     @property
+    def cost(self) -> int:
+        """Samples of all signals, for one item of a batch: what its time grows with."""
+        return sum(node.samples for node in self.nodes)
+
+    @property
     def rows(self) -> list[tuple[int, ...]]:
         """Where the averages stand in the output: one tuple for each that is made, in turn."""
         made: list[tuple[int, ...]] = []
@@ -200,6 +205,25 @@ class Design:
     average: Average | None  # of the input itself: order 0, if there is one
     branches: tuple[Branch, ...]
     arrays: dict[str, np.ndarray]  # filters and averages, in the precision asked for
+
+    @property
+    def rows(self) -> list[tuple[int, ...]]:
+        """Where the averages stand in the output: one tuple for each that is made, in turn."""
+        return [(0,)] * (self.average is not None) + [r for b in self.branches for r in b.rows]
+
+    def shares(self, count: int) -> list["Design"]:
+        """The branches dealt into at most `count` designs of like cost, order 0 to the first."""
+        dealt: list[list[int]] = [[] for _ in range(min(count, len(self.branches)))]
+        for i in sorted(range(len(self.branches)), key=lambda i: -self.branches[i].cost):
+            min(dealt, key=lambda share: sum(self.branches[i].cost for i in share)).append(i)
+        return [
+            dataclasses.replace(
+                self,
+                average=None if n else self.average,
+                branches=tuple(self.branches[i] for i in sorted(share)),
+            )
+            for n, share in enumerate(dealt)
+        ]
 
 
 def column(values: Sequence[float], index: np.ndarray) -> np.ndarray:
