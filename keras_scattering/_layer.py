@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_scattering import _validate
 from keras_scattering._cascade import scatter
+from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import Design, Plan
 
 Shape = tuple[int | None, ...]
@@ -41,7 +42,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
     rank: int
     axes: str  # names of the signal's axes, for messages
 
-    def __init__(self, data_format: str | None, **kwargs: Any):
+    def __init__(self, data_format: str | None, *, fft: str = "native", **kwargs: Any):
         # Inputs are cast in `call`, lest a mixed policy round them to half precision first.
         super().__init__(autocast=False, **kwargs)
         policy = self.dtype_policy
@@ -53,6 +54,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
                 f"Received: dtype={policy!r}"
             )
         self.data_format = _validate.data_format(data_format)
+        self.fft = _validate.one_of("fft", fft, ("native", "matrix"))
         self._state: _Built | None = None
 
     @abc.abstractmethod
@@ -229,8 +231,8 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             if axis != 1:
                 x = tf.transpose(x, (0, axis, *range(1, axis)))
             x = tf.reshape(x, (-1, *x.shape[2:]))
-        weights = {name: tf.convert_to_tensor(weight) for name, weight in filters.items()}
-        outputs = scatter(plan, design, weights, x)
+        tensors = {name: tf.convert_to_tensor(weight) for name, weight in filters.items()}
+        outputs = scatter(plan, design, Weights(tensors, self.fft == "matrix"), x)
         outputs = [self._finish(y, plan, channels) for y in outputs]
         if single:
             outputs = [y[0] for y in outputs]
@@ -263,7 +265,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments the layer was made with."""
-        return {**super().get_config(), "data_format": self.data_format}
+        return {**super().get_config(), "data_format": self.data_format, "fft": self.fft}
 
     def save_own_variables(self, store: Any) -> None:
         """Nothing is stored: the filters follow from the arguments and the input's size."""
