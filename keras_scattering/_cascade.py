@@ -15,13 +15,13 @@ import tensorflow as tf
 from keras_scattering._joint import pictures
 from keras_scattering._spectral import (
     Spectrum,
-    Weights,
     average,
     extend,
     power,
     respond,
     spectrum,
 )
+from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import Branch, Design, Plan, Stack
 
 # Real samples of the signals computed at once: their temporaries fit in a processor's cache.
@@ -52,7 +52,7 @@ def _run(branch: Branch, x: Spectrum, weights: Weights, stacked: bool) -> list[t
             continue
         u = respond(_after(spectra[node.source], outputs), node.bank, weights)
         if node.lines:
-            spectra[i] = spectrum(u, node.lines)
+            spectra[i] = spectrum(u, node.lines, weights)
         if node.average:
             outputs.append(average(u, node.average, weights))
     return [tf.concat(outputs, 1)] if stacked else outputs
@@ -127,6 +127,16 @@ def _power_of_two(x: tf.Tensor) -> tf.Tensor:
     return tf.stop_gradient(tf.where(y > 0, y, tf.ones_like(y)))
 
 
+def _size(x: tf.Tensor, products: bool) -> tf.Tensor:
+    """The size of signals: the power of two at or below the largest value, 1 for nothing."""
+    largest = tf.reduce_max(tf.abs(x), list(range(1, len(x.shape))), keepdims=True)
+    if not products:
+        return _power_of_two(largest)
+    # The runtimes that products are for have no operations on bits: the largest value will do.
+    normal = largest >= np.finfo(x.dtype.as_numpy_dtype).tiny
+    return tf.stop_gradient(tf.where(normal, largest, tf.ones_like(largest)))
+
+
 def coefficients(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[tf.Tensor]:
     """Coefficients of signals (batch, *size) in the order of the design: of `design.rows`.
 
@@ -134,14 +144,18 @@ def coefficients(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> 
         If the plan is stacked, one tensor (batch, paths, *outputs); else one a group of paths.
     """
     # Moduli square their input: signals of unit size neither overflow nor vanish in doing so.
-    size = _power_of_two(tf.reduce_max(tf.abs(x), list(range(1, len(x.shape))), keepdims=True))
+    size = _size(x, weights.products)
     u = extend((x / size)[:, None], design.padding)
     outputs = [average(u, design.average, weights)] if design.average else []
-    x_hat = spectrum(u, design.lines)
+    x_hat = spectrum(u, design.lines, weights)
     working_set = _EAGER_WORKING_SET if tf.executing_eagerly() else _WORKING_SET
     for branch in design.branches:
+        run = functools.partial(_run, branch, weights=weights, stacked=plan.stacked)
+        if weights.products:  # nor do these runtimes have loops
+            outputs += run(_after(x_hat, outputs))
+            continue
         outputs += _in_chunks(
-            functools.partial(_run, branch, weights=weights, stacked=plan.stacked),
+            run,
             _after(x_hat, outputs),
             2 ** int(math.log2(max(1, working_set // branch.samples))),  # divides most batches
             1 if plan.stacked else len(branch.rows),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from keras_scattering._cascade import coefficients, in_order, over_parts
-from keras_scattering._spectral import Weights
+from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import Design, Plan
 
 _SHARES = 2
@@ -22,7 +22,7 @@ _compile = functools.partial(tf.function, jit_compile=True, autograph=False)
 
 
 def compiled(
-    plan: Plan, design: Design, size: tuple[int, ...]
+    plan: Plan, design: Design, size: tuple[int, ...], products: bool
 ) -> Callable[[Weights, tf.Tensor], list[tf.Tensor]]:
     """`scatter` for signals of a size, to be called with weights and signals (batch, *size).
 
@@ -37,7 +37,8 @@ def compiled(
     rows = [rows for share in shares for rows in share.rows]
 
     @tf.function(input_signature=signature, autograph=False)
-    def run(weights: Weights, x: tf.Tensor) -> list[tf.Tensor]:
+    def run(tensors: dict[str, tf.Tensor], x: tf.Tensor) -> list[tf.Tensor]:
+        weights = Weights(tensors, products)
         batch = tf.shape(x)[0]
         count = tf.clip_by_value(batch, 1, _PARTS)
         each = -(-batch // count)
@@ -51,4 +52,5 @@ def compiled(
         outputs = [tf.reshape(y, (count * each, *y.shape[2:]))[:batch] for y in outputs]
         return in_order(plan, rows, outputs)
 
-    return lambda weights, x: run(weights, x)  # else Keras would save the function with the layer
+    # Not `run` itself, which Keras would save with the layer.
+    return lambda weights, x: run(weights.tensors, x)

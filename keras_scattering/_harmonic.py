@@ -5,13 +5,17 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from keras_scattering import _products
 from keras_scattering._fourier import from_half
+from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import HarmonicBank
 
 
-def _nyquist(
-    real: tf.Tensor, imag: tf.Tensor, bank: HarmonicBank, weights: dict[str, tf.Tensor]
-) -> tf.Tensor:
+def _real_signals(planes: tf.Tensor, size: tuple[int, ...], weights: Weights) -> tf.Tensor:
+    return (_products.from_half if weights.products else from_half)(planes, size)
+
+
+def _nyquist(real: tf.Tensor, imag: tf.Tensor, bank: HarmonicBank, weights: Weights) -> tf.Tensor:
     """What the Nyquist lines of even axes add to the responses (b, p, F, *size)."""
     total = None
     for axis, name in bank.nyquist:
@@ -23,7 +27,7 @@ def _nyquist(
             tf.expand_dims(tf.gather(part, n // 2, axis=2 + axis)[..., :half], 2)
             for part in (real, imag)
         )
-        wave = from_half(tf.stack([plane_i * h, -plane_r * h]), others)
+        wave = _real_signals(tf.stack([plane_i * h, -plane_r * h]), others, weights)
         signs = np.where(np.arange(n) % 2, -1.0, 1.0) / n
         shape = [n if a == axis else 1 for a in range(3)]
         wave = tf.expand_dims(wave, 3 + axis) * tf.constant(signs.reshape(shape), wave.dtype)
@@ -38,13 +42,13 @@ def _root(energy: tf.Tensor) -> tuple[tf.Tensor, Callable]:
     return root, lambda upstream: tf.math.divide_no_nan(upstream, 2 * root)
 
 
-def norm(planes: tf.Tensor, bank: HarmonicBank, weights: dict[str, tf.Tensor]) -> tf.Tensor:
+def norm(planes: tf.Tensor, bank: HarmonicBank, weights: Weights) -> tf.Tensor:
     """sqrt(sum_m |x * psi_m|**2) (b, p, *size) from half spectra (2, b, p, *lines)."""
     real, imag = tf.unstack(planes)
     if bank.odd:
         real, imag = -imag, real  # times i, so that odd filters give real responses
         planes = tf.stack([real, imag])
-    y = from_half(tf.expand_dims(planes, 3) * weights[bank.filters], bank.size)
+    y = _real_signals(tf.expand_dims(planes, 3) * weights[bank.filters], bank.size, weights)
     if not bank.nyquist:
         return _root(tf.reduce_sum(y * y, 2))
     wave = _nyquist(real, imag, bank, weights)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from keras_scattering._spectral import Spectrum, Weights, apply, average, convolve, modulus
+from keras_scattering._spectral import Spectrum, apply, average, convolve, modulus
+from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import Bank, Stack
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_scattering import _validate
 from keras_scattering._cascade import scatter
 from keras_scattering._compiled import compiled
+from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import Plan
 
 Shape = tuple[int | None, ...]
@@ -44,7 +45,14 @@ class ScatteringLayer(keras.Layer, abc.ABC):
     rank: int
     axes: str  # names of the signal's axes, for messages
 
-    def __init__(self, data_format: str | None, *, jit_compile: bool = False, **kwargs: Any):
+    def __init__(
+        self,
+        data_format: str | None,
+        *,
+        jit_compile: bool = False,
+        fft: str = "native",
+        **kwargs: Any,
+    ):
         # Inputs are cast in `call`, lest a mixed policy round them to half precision first.
         super().__init__(autocast=False, **kwargs)
         policy = self.dtype_policy
@@ -57,6 +65,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             )
         self.data_format = _validate.data_format(data_format)
         self.jit_compile = _validate.boolean("jit_compile", jit_compile)
+        self.fft = _validate.one_of("fft", fft, ("native", "matrix"))
         self._state: _Built | None = None
 
     @abc.abstractmethod
@@ -189,7 +198,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         plan = self._make_plan(size)
         design = plan.design(np.dtype(self._precision))
         if self.jit_compile:
-            transform = compiled(plan, design, size)
+            transform = compiled(plan, design, size, self.fft == "matrix")
         else:
             transform = functools.partial(scatter, plan, design)
         filters = {
@@ -238,8 +247,8 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             if axis != 1:
                 x = tf.transpose(x, (0, axis, *range(1, axis)))
             x = tf.reshape(x, (-1, *x.shape[2:]))
-        weights = {name: tf.convert_to_tensor(weight) for name, weight in filters.items()}
-        outputs = transform(weights, x)
+        tensors = {name: tf.convert_to_tensor(weight) for name, weight in filters.items()}
+        outputs = transform(Weights(tensors, self.fft == "matrix"), x)
         outputs = [self._finish(y, plan, channels) for y in outputs]
         if single:
             outputs = [y[0] for y in outputs]
@@ -276,6 +285,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             **super().get_config(),
             "data_format": self.data_format,
             "jit_compile": self.jit_compile,
+            "fft": self.fft,
         }
 
     def save_own_variables(self, store: Any) -> None:

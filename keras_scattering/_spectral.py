@@ -11,8 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_scattering import _products
 from keras_scattering._fourier import half_spectrum, inverse
 from keras_scattering._harmonic import norm
+from keras_scattering._weights import Weights
 from keras_scattering.plans.grid import runs
 from keras_scattering.plans.plan import (
     Average,
@@ -26,8 +28,6 @@ from keras_scattering.plans.plan import (
     Powers,
     SpectralLowPass,
 )
-
-Weights = dict[str, tf.Tensor]
 
 
 class Spectrum(NamedTuple):
@@ -72,11 +72,13 @@ def extend(x: tf.Tensor, padding: Sequence[Padding]) -> tf.Tensor:
     return x
 
 
-def spectrum(u: tf.Tensor, lines: Box) -> Spectrum:
+def spectrum(u: tf.Tensor, lines: Box, weights: Weights) -> Spectrum:
     """FFT of a real signal on a box of lines.
 
     Half of the lines are computed; X(-k) = conj X(k) gives what is asked of the other half.
     """
+    if weights.products:
+        return Spectrum(_products.lines(u, lines), lines)
     rank = len(lines)
     planes = half_spectrum(u, rank)
     size = u.shape[-rank:]
@@ -110,7 +112,10 @@ def convolve(x: Spectrum, bank: Bank, weights: Weights) -> tuple[tf.Tensor, tf.T
             for start, block in zip(starts, filters, strict=True)
         ]
         outputs.append(terms[0] if len(terms) == 1 else tf.add_n(terms))
-    real, imag = tf.unstack(_join(outputs, 3))
+    planes = _join(outputs, 3)
+    if weights.products:
+        return _products.inverse(planes, len(bank.size))
+    real, imag = tf.unstack(planes)
     return inverse(real, imag, len(bank.size))
 
 
@@ -176,7 +181,7 @@ def average(u: tf.Tensor, rule: Average, weights: Weights) -> tf.Tensor:
         case LowPass():
             return _matrix_lowpass(u, rule, weights)
         case SpectralLowPass():
-            real, _ = convolve(spectrum(u, rule.bank.lines), rule.bank, weights)
+            real, _ = convolve(spectrum(u, rule.bank.lines, weights), rule.bank, weights)
             return real[:, :, 0, slice(*rule.keep)]
         case Mean():
             return tf.reduce_mean(u, axis=list(range(2, len(u.shape))))
