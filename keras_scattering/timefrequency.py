@@ -47,7 +47,9 @@ class TimeFrequencyScattering(ScatteringLayer):
             precision; under a mixed policy in float32, and returned in the compute dtype. And
             `jit_compile`: True to compute by XLA, side by side on all cores, which is faster and
             takes some seconds at the first call and for each new size of the batch; False by
-            default, since servers may refuse what XLA must compile.
+            default, since servers may refuse what XLA must compile. `fft`: `"matrix"` to transform
+            by real matrix products, for LiteRT and ONNX, which have no FFTs of complex signals;
+            `"native"`, the default, is faster, and what to train with.
 
     Input shape:
         `(batch, time)` or `(batch, time, channels)`; with channels first `(batch, channels, time)`.

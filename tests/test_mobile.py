@@ -1,0 +1,170 @@
+"""Transforms by real matrices: the same as by FFTs, and they run where there are no FFTs."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from layers import CASES, Case
+
+from keras_scattering import Scattering1D, _products
+
+LONG = Case("1d-long", Scattering1D, {"J": 5, "Q": 2}, (1000,))  # its signals are split
+SMALL = [case for case in CASES if case.small]
+CONVERTED = [LONG, *SMALL]
+ACCURACY = 1e-5  # of float32 results, relative to the largest
+BUILTINS = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}  # none of TensorFlow's own
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:In the future `np.object`:FutureWarning:keras",
+)
+
+
+def every(cases):
+    return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
+
+
+def arrays(outputs):
+    return [np.asarray(y) for y in keras.tree.flatten(outputs)]
+
+
+def assert_close(outputs, desired, accuracy=ACCURACY):
+    for y, wanted in zip(arrays(outputs), arrays(desired), strict=True):
+        assert y.shape == wanted.shape
+        np.testing.assert_allclose(y, wanted, rtol=0, atol=accuracy * np.abs(wanted).max(initial=0))
+
+
+# The transforms
+
+
+@pytest.mark.parametrize("size", [(1,), (7,), (131,), (616,), (2048,), (9, 8), (5, 4, 6)])
+def test_products_are_fourier_transforms(size):
+    rng = np.random.default_rng(0)
+    rank = len(size)
+    axes = range(-rank, 0)
+    u = rng.standard_normal((2, 3, *size))
+    box = tuple((-(n // 3), n // 2 + 1) for n in size)
+    index = np.ix_(*[np.arange(*span) % n for span, n in zip(box, size, strict=True)])
+    wanted = np.fft.fftn(u, axes=axes)[(..., *index)]
+    actual = _products.lines(tf.constant(u), box)
+    assert_close(actual, np.stack([wanted.real, wanted.imag]), 1e-13)
+
+    planes = rng.standard_normal((2, 2, 3, *size))
+    wanted = np.fft.ifftn(planes[0] + 1j * planes[1], axes=axes, norm="forward")
+    actual = _products.inverse(tf.constant(planes), rank)
+    assert_close(actual, [wanted.real, wanted.imag], 1e-13)
+
+    half = planes[..., : size[-1] // 2 + 1]
+    wanted = np.fft.irfftn(half[0] + 1j * half[1], size, axes)
+    assert_close(_products.from_half(tf.constant(half), size), wanted, 1e-13)
+
+
+@every([LONG, *CASES])
+def test_matrices_agree_with_ffts(case):
+    x = case.inputs(2).astype("float64")
+    native, matrix = (case.make(dtype="float64", fft=fft) for fft in ("native", "matrix"))
+    assert_close(matrix(x), native(x), 1e-10)
+
+
+@every([LONG, *SMALL])
+def test_no_row_meets_another(case):
+    """Values of any size, nothing at all and no numbers: each row is as if it were alone."""
+    layer = case.make(fft="matrix")
+    x = case.inputs(5)
+    wanted = arrays(layer(x))
+    scale = np.array([1, 0, 1e-30, np.nan, 1e30], np.float32)
+    actual = arrays(layer(x * scale.reshape(-1, *[1] * len(case.shape))))
+    for y, unit in zip(actual, wanted, strict=True):
+        assert np.isnan(y[3]).all()
+        assert (y[1] == 0).all()
+        np.testing.assert_allclose(y[0], unit[0], rtol=0, atol=ACCURACY * unit[0].max())
+        assert np.isfinite(y[2]).all()
+
+
+@every([LONG, *SMALL])
+def test_gradients_agree_and_are_finite(case):
+    x = tf.constant(case.inputs(2) * np.array([1, 0]).reshape(2, *[1] * len(case.shape)), "float64")
+    slopes = {}
+    for fft in ("native", "matrix"):
+        layer = case.make(dtype="float64", fft=fft)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            energy = tf.add_n([tf.reduce_sum(y**2) for y in keras.tree.flatten(layer(x))])
+        slopes[fft] = tape.gradient(energy, x).numpy()
+    assert np.isfinite(slopes["matrix"]).all()
+    assert_close(slopes["matrix"], slopes["native"], 1e-10)
+
+
+# The argument
+
+
+@every(SMALL)
+def test_the_kind_of_transform_is_kept(case, tmp_path):
+    assert case.make().get_config()["fft"] == "native"
+    model = case.model(fft="matrix")
+    copies = [keras.models.clone_model(model), keras.Model.from_config(model.get_config())]
+    model.save(tmp_path / "model.keras")
+    copies.append(keras.saving.load_model(tmp_path / "model.keras"))
+    for copy in copies:
+        assert copy.layers[-1].fft == "matrix"
+        graph = tf.function(copy).get_concrete_function(tf.TensorSpec((None, *case.shape))).graph
+        assert {node.type for node in graph.get_operations()}.isdisjoint({"FFT", "RFFT", "While"})
+
+
+@every(SMALL)
+def test_other_kinds_are_refused(case):
+    with pytest.raises(ValueError, match=r"`fft` must be .* 'matrix'.*Received: fft="):
+        case.make(fft="fast")
+
+
+# The runtimes
+
+
+def make_model(case, **changes):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input(case.shape, name="signal")
+    coefficients = case.make(**changes)(inputs)
+    scores = keras.layers.Dense(3)(keras.layers.Flatten()(coefficients))
+    return keras.Model(inputs, scores)
+
+
+@every(CONVERTED)
+def test_litert_runs_it(case, tmp_path):
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    file = str(tmp_path / "model.tflite")
+    make_model(case, fft="matrix").export(
+        file, format="litert", verbose=False, target_spec=BUILTINS
+    )
+    run = interpreter.Interpreter(file).get_signature_runner()
+    for batch in (3, 1):
+        x = case.inputs(batch)
+        assert_close(run(signal=x)["output_0"], make_model(case)(x))
+
+
+@every(CONVERTED)
+def test_onnx_runtime_runs_it(case, tmp_path):
+    pytest.importorskip("tf2onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    file = str(tmp_path / "model.onnx")
+    make_model(case, fft="matrix").export(file, format="onnx", verbose=False, opset_version=18)
+    session = runtime.InferenceSession(file)
+    (signal,) = session.get_inputs()
+    assert signal.name == "signal"
+    for batch in (3, 1, 0):
+        x = case.inputs(batch)
+        assert_close(session.run(None, {"signal": x}), make_model(case)(x))
+
+
+def test_ffts_are_refused(tmp_path):
+    """The documentation says where."""
+    case = SMALL[0]
+    model = make_model(case)
+    with pytest.raises(Exception, match=r"(?s)needs? .*Flex.*tf\.(IFFT|FFT)"):
+        model.export(
+            tmp_path / "model.tflite", format="litert", verbose=False, target_spec=BUILTINS
+        )
+    pytest.importorskip("tf2onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    file = str(tmp_path / "model.onnx")
+    model.export(file, format="onnx", verbose=False, opset_version=18)
+    with pytest.raises(Exception, match="FFT"):
+        runtime.InferenceSession(file)
