@@ -1,8 +1,8 @@
 """What transforms by matrices cost: in TensorFlow, in LiteRT and in ONNX Runtime, and on disk.
 
-python tests/benchmarks/mobile.py [--rounds 15] [--threads 1]
+python tests/benchmarks/mobile.py [--rounds 15] [--threads 1] [--batch 1] [--only NAME]
 
-It needs `pip install -e ".[mobile]"`. One signal a call; medians of rounds that all take turns in.
+It needs `pip install -e ".[mobile]"`. Milliseconds a call, medians of rounds that all take turns in.
 """
 
 import argparse
@@ -59,11 +59,12 @@ def onnx(model, file, threads):
     return lambda x: session.run(None, {session.get_inputs()[0].name: x})[0]
 
 
-def measure(kind, arguments, shape, rounds, threads, folder):
+def measure(kind, arguments, shape, batch, rounds, threads, folder):
     """Milliseconds of each contender, the largest relative error, and the sizes of the files."""
     models = {}
     for fft in ("native", "matrix"):
         models[fft] = keras.Sequential([keras.Input(shape), kind(**arguments, fft=fft)])
+        models[fft](np.zeros((1, *shape), "float32"))  # as the exporter to ONNX wants
     files = [str(Path(folder) / name) for name in ("model.tflite", "model.onnx")]
     calls = [
         graph(models["native"]),
@@ -71,7 +72,7 @@ def measure(kind, arguments, shape, rounds, threads, folder):
         litert(models["matrix"], files[0], threads),
         onnx(models["matrix"], files[1], threads),
     ]
-    x = np.random.default_rng(0).standard_normal((1, *shape)).astype("float32")
+    x = np.random.default_rng(0).standard_normal((batch, *shape)).astype("float32")
     answers = [call(x) for call in calls for _ in range(2)][1::2]
     error = max(np.abs(y - answers[0]).max() for y in answers) / np.abs(answers[0]).max()
     times = np.empty((rounds, len(calls)))
@@ -86,7 +87,8 @@ def measure(kind, arguments, shape, rounds, threads, folder):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=1, help="of LiteRT and ONNX Runtime")
+    parser.add_argument("--threads", type=int, default=1, help="of each contender")
+    parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--only", default="", help="models whose names hold this")
     given = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(given.threads)
@@ -98,7 +100,7 @@ if __name__ == "__main__":
             continue
         with tempfile.TemporaryDirectory() as folder:
             times, error, sizes = measure(
-                kind, arguments, shape, given.rounds, given.threads, folder
+                kind, arguments, shape, given.batch, given.rounds, given.threads, folder
             )
         cells = [name, *(f"{t:.1f}" for t in times), f"{error:.0e}", *(f"{s:.1f}" for s in sizes)]
         print(f"| {' | '.join(cells)} |", flush=True)
