@@ -2,6 +2,7 @@
 
 import abc
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -39,6 +40,21 @@ def _in_seconds(meta: dict[str, np.ndarray], rate: float) -> dict[str, np.ndarra
     return table
 
 
+def _floating(policy: Any) -> Any:
+    """A dtype policy, refused unless it computes in floating numbers."""
+    if isinstance(policy, keras.DTypePolicy) and tf.as_dtype(policy.compute_dtype).is_floating:
+        return policy
+    raise ValueError(
+        "Argument `dtype` must be a floating type, or a policy that computes in one. "
+        f"Received: dtype={policy!r}"
+    )
+
+
+def _precision(policy: Any) -> str:
+    """What to compute in: float64 if that is asked for, and never less than float32."""
+    return "float64" if policy.compute_dtype == "float64" else "float32"
+
+
 class ScatteringLayer(keras.Layer, abc.ABC):
     """Abstract: a scattering transform of signals with `rank` axes, as its plan prescribes."""
 
@@ -54,19 +70,32 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         **kwargs: Any,
     ):
         # Inputs are cast in `call`, lest a mixed policy round them to half precision first.
-        super().__init__(autocast=False, **kwargs)
-        policy = self.dtype_policy
-        if not (
-            isinstance(policy, keras.DTypePolicy) and tf.as_dtype(policy.compute_dtype).is_floating
-        ):
+        if (autocast := kwargs.pop("autocast", False)) is not False:
             raise ValueError(
-                "Argument `dtype` must be a floating type, or a policy that computes in one. "
-                f"Received: dtype={policy!r}"
+                "Argument `autocast` must be False, since the layer casts its input itself. "
+                f"Received: autocast={autocast!r}"
             )
+        super().__init__(autocast=False, **kwargs)
+        _floating(self.dtype_policy)
         self.data_format = _validate.data_format(data_format)
         self.jit_compile = _validate.boolean("jit_compile", jit_compile)
         self.fft = _validate.one_of("fft", fft, ("native", "matrix"))
         self._state: _Built | None = None
+
+    @property
+    def dtype_policy(self) -> Any:
+        """The layer's dtype policy; of another precision only until the layer is built."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        policy = _floating(keras.dtype_policies.get(value))
+        if self._state and _precision(policy) != self._precision:
+            raise ValueError(
+                f"Layer {self.name!r} is built, with filters in {self._precision}: for another "
+                f"precision make a new layer. Received: dtype_policy={value!r}"
+            )
+        self._dtype_policy = policy
 
     @abc.abstractmethod
     def _make_plan(self, size: tuple[int, ...]) -> Plan:
@@ -142,7 +171,13 @@ class ScatteringLayer(keras.Layer, abc.ABC):
                 f"aside. Received: shape {shape}"
             )
         axis = self._channel_axis(shape)
-        return tuple(int(n) for i, n in enumerate(shape) if n is not None and i not in (0, axis))
+        size = tuple(int(n) for i, n in enumerate(shape) if n is not None and i not in (0, axis))
+        if math.prod(size) > _validate.LARGEST_SIZE:
+            raise ValueError(
+                f"{type(self).__name__} takes signals of at most 2**30 samples. "
+                f"Received: shape {shape}"
+            )
+        return size
 
     def _batched(self, shape: Any) -> Shape:
         """An input shape with its batch axis, which a single signal in a `tf.data` map lacks."""
@@ -188,8 +223,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
 
     @property
     def _precision(self) -> str:
-        """What the layer computes in: float64 if that is asked for, and never less than float32."""
-        return "float64" if self.compute_dtype == "float64" else "float32"
+        return _precision(self.dtype_policy)
 
     def build(self, input_shape: Shape) -> None:
         """Design the filters for signals of the input's size, and keep them as weights."""
@@ -236,6 +270,11 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         """Scattering coefficients of a batch of signals, or of a single one."""
         shape, plan, transform, filters = self._state  # type: ignore[misc]  # Keras has built it
         x = tf.convert_to_tensor(inputs)
+        if x.shape.rank is None:
+            raise ValueError(
+                f"{type(self).__name__} takes inputs of known rank, which `tf.ensure_shape` gives "
+                f"to a tensor. Received: shape {x.shape}"
+            )
         self._check(tuple(x.shape), x.dtype.name)
         single = len(x.shape) == len(shape) - 1
         if single:
@@ -277,7 +316,24 @@ class ScatteringLayer(keras.Layer, abc.ABC):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "ScatteringLayer":
         """The layer that `get_config` describes."""
-        return cls(**config)  # Keras would make a TypeError of what is wrong with an argument
+        # Here, since Keras would make a TypeError of what is wrong with an argument.
+        try:
+            return cls(**config)
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"{cls.__name__} cannot be made of this configuration ({error!r}). "
+                f"Received: {config!r}"
+            ) from error
+
+    def build_from_config(self, config: Any) -> None:
+        """Build the layer as it was when it was saved."""
+        try:
+            super().build_from_config(config)
+        except TypeError as error:
+            raise ValueError(
+                f"{type(self).__name__} cannot be built as its file says ({error!r}). "
+                f"Received: {config!r}"
+            ) from error
 
     def get_config(self) -> dict[str, Any]:
         """The arguments the layer was made with."""

@@ -13,6 +13,7 @@ LARGEST_J_BOX = 20  # 2**20 voxels along an axis
 LARGEST_J_FR = 16  # 2**16 wavelets
 LARGEST_COUNT = 256  # wavelets an octave, angles in a half turn
 LARGEST_DEGREE = 128
+LARGEST_SIZE = 2**30  # samples of a signal in all
 
 
 def positive_int(name: str, value: Any, largest: float = math.inf) -> int:
