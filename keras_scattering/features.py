@@ -123,12 +123,12 @@ def extract(
         _validate.positive("sampling_rate", sampling_rate)
     if actors is not None:
         _validate.positive_int("actors", actors)
+    files = {} if is_dataset(source) else _files(source)
     loaded = load(model, sampling_rate)
     if isinstance(model, (str, os.PathLike)):
         model = os.path.abspath(model)  # actors have working directories of their own
     reader = Reader(loaded.shape, loaded.dtype, sampling_rate, read)
     job = Job(model, reader, schema(loaded, meta), Path(folder).absolute(), batch_size)
-    files = {} if is_dataset(source) else _files(source)
     there = _prepare(job)
     missing = {name: path for name, path in files.items() if name not in there}
     skipped = len(files) - len(missing)
@@ -142,8 +142,8 @@ def extract(
     if bad:
         first = "; ".join(f"{name} ({reason})" for name, reason in list(bad.items())[:3])
         warnings.warn(
-            f"{len(bad)} items have no features, since they could not be read. The result's `bad` "
-            f"has all of them, the first are: {first}",
+            f"{len(bad)} of the items could not be read and have no features; the result's `bad` "
+            f"names all of them. The first are {first}",
             stacklevel=2,
         )
     return Extracted(done, skipped, bad)
@@ -162,7 +162,7 @@ def read_meta(path: str | os.PathLike) -> dict[str, np.ndarray]:
         The columns, by name: one row a path, in the order of the coefficients.
 
     Raises:
-        ValueError: If there are no features at that path.
+        ValueError: If the file, or the folder, holds no extracted features.
 
     Example:
 
