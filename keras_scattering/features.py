@@ -115,7 +115,7 @@ def extract(
     >>> result
     Extracted(done=3, skipped=0, bad={})
     >>> meta["order"].shape
-    (21,)
+    (20,)
     """
     _validate.positive_int("batch_size", batch_size)
     _validate.positive_int("part_size", part_size)
@@ -177,7 +177,7 @@ def read_meta(path: str | os.PathLike) -> dict[str, np.ndarray]:
     ...     _ = extract([f"{folder}/noise.npy"], layer, folder, verbose=False)
     ...     meta = read_meta(folder)
     >>> meta["order"]
-    array([0, 1, 1, 2])
+    array([0, 1, 1, 1])
     """
     parts = sorted(Path(path).glob("*.parquet")) if os.path.isdir(path) else [path]
     said = (pq.read_schema(parts[0]).metadata or {}).get(KEY) if parts else None
