@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +38,8 @@ class Reader(NamedTuple):
         try:
             return self._fit(self._decode(name, value))
         except Exception as error:  # whatever a decoder makes of a damaged file
-            return f"{type(error).__name__}: {error}".splitlines()[0]
+            reason = re.sub(r"{{.*?}} ?", "", str(error))  # TensorFlow names its nodes so
+            return f"{type(error).__name__}: {reason}".splitlines()[0]
 
     def _decode(self, name: str, value: Any) -> Any:
         """The array of an item: a string is the path of a file, bytes are what is in one."""

@@ -133,7 +133,7 @@ def test_bad_files_are_named_and_the_others_done(layer, tmp_path):
         "complex.npy": "not complex64",
         "pickle.npy": "allow_pickle",
         "half.npy": "ValueError",
-        "text.png": "InvalidArgumentError",
+        "text.png": "InvalidArgumentError: Unknown image file format",
         "empty.wav": "ValueError",
         "notes.txt": "must end in .npy, .wav",
         "missing.npy": "FileNotFoundError",
