@@ -33,6 +33,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Modules that need more than the package itself does: imported when they are first used."""
-    if name in ("plot", "sklearn"):
+    if name in ("features", "plot", "sklearn"):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,6 +15,8 @@ MODULES = [
 PUBLIC = [
     *(getattr(keras_scattering, name) for name in keras_scattering.__all__),
     *(getattr(keras_scattering.plot, name) for name in keras_scattering.plot.__all__),
+    keras_scattering.features.extract,
+    keras_scattering.features.read_meta,
     keras_scattering.sklearn.ScatteringTransformer,
 ]
 

@@ -12,14 +12,14 @@ import importlib.abc, sys
 
 class Missing(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("matplotlib", "sklearn"):
+        if name.split(".")[0] in ("matplotlib", "pyarrow", "sklearn"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Missing())
 import keras_scattering
 
 keras_scattering.Scattering1D(J=2)
-for module in ("plot", "sklearn"):
+for module in ("features", "plot", "sklearn"):
     assert f"keras_scattering.{module}" not in sys.modules
     try:
         getattr(keras_scattering, module)
@@ -39,6 +39,7 @@ def test_the_package_works_without_what_is_optional():
 
 
 def test_optional_modules_are_attributes():
+    assert keras_scattering.features.__name__ == "keras_scattering.features"
     assert keras_scattering.plot.__name__ == "keras_scattering.plot"
     assert keras_scattering.sklearn.__name__ == "keras_scattering.sklearn"
     with pytest.raises(AttributeError, match="'keras_scattering' has no attribute 'plots'"):
