@@ -1,7 +1,14 @@
 """Tell rising from falling sounds by the spin of joint time-frequency scattering.
 
-python examples/chirps.py                     synthetic chirps
-python examples/chirps.py --data-dir FOLDER   and recordings, wav files, from their reversals
+A sound that rises and its reversal, which falls, have the same spectrum and the same averages of
+every modulus over time, so that time scattering cannot tell one from the other. Joint
+time-frequency scattering has wavelets on the plane of time and log-frequency, and the sign of
+their slope, the spin, tells them apart. Both are followed by the same linear classifier.
+
+From the project's folder:
+
+    python examples/chirps.py                      # synthetic chirps
+    python examples/chirps.py --data-dir FOLDER    # and wav files, from their reversals
 """
 
 import argparse
@@ -137,7 +144,12 @@ def draw(path):
         right.set_ylabel("rate, cycles a sample")
     left.set_xlabel("time, samples")
     right.set_xlabel("scale and spin, cycles a wavelet")
-    figure.savefig(path, dpi=150)
+    description = (
+        "A rising and a falling chirp. Left, their order-1 scattering in time and frequency; "
+        "right, the energy of their joint scattering by rate and by scale, where the rising one "
+        "is bright on the side of one spin and the falling one on the other."
+    )
+    figure.savefig(path, dpi=150, metadata={"Description": description})
 
 
 def main(argv=None):

@@ -28,15 +28,16 @@ class _Built(NamedTuple):
     filters: dict[str, keras.Variable]
 
 
-def _in_seconds(meta: dict[str, np.ndarray], rate: float) -> dict[str, np.ndarray]:
+def _in_seconds(plan: Plan, rate: float) -> dict[str, np.ndarray]:
     """Metadata with columns in Hz and seconds next to those in samples."""
     table = {}
-    for name, column in meta.items():
-        table[name] = column
+    for name, column in plan.meta.items():
+        table[name] = column.copy()
         if name in ("j1", "j2"):
             table[f"scale{name[1]}_s"] = np.where(column < 0, np.nan, 2.0**column / rate)
         elif name in ("xi1", "sigma1", "xi2", "sigma2"):
             table[f"{name}_hz"] = column * rate
+    table["step_s"] = np.array(plan.steps) / rate
     return table
 
 
@@ -111,8 +112,9 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             sampling_rate: Samples a second, of signals in time. It adds, after the columns that
                 they follow from, `xi1_hz`, `sigma1_hz`, `xi2_hz` and `sigma2_hz` in Hz, and
                 `scale1_s` and `scale2_s`, the scales 2**j1 and 2**j2 in seconds: the widest steps
-                at which the wavelets' responses may be sampled. Columns along frequency, such as
-                `xi_fr`, do not depend on time.
+                at which the wavelets' responses may be sampled. Last comes `step_s`, the seconds
+                from one output sample of the path to the next, NaN for `T="global"`. Columns along
+                frequency, such as `xi_fr`, do not depend on time.
 
         Returns:
             The columns, by name.
@@ -123,15 +125,14 @@ class ScatteringLayer(keras.Layer, abc.ABC):
                 volumes.
         """
         plan = self._built(f"{type(self).__name__}.meta()").plan
-        meta = {name: column.copy() for name, column in plan.meta.items()}
         if sampling_rate is None:
-            return meta
+            return {name: column.copy() for name, column in plan.meta.items()}
         if self.axes != "time":
             raise ValueError(
                 f"Argument `sampling_rate` is for signals in time, {type(self).__name__} for axes "
                 f"({self.axes}): leave it None. Received: sampling_rate={sampling_rate!r}"
             )
-        return _in_seconds(meta, _validate.positive("sampling_rate", sampling_rate))
+        return _in_seconds(plan, _validate.positive("sampling_rate", sampling_rate))
 
     def _built(self, reader: str) -> _Built:
         """What `build` has left behind, or an error that says who needs it."""

@@ -22,6 +22,7 @@ def test_columns_in_hz_and_seconds_are_those_in_samples_times_the_rate(case):
     layer = built(case)
     plain, meta = layer.meta(), layer.meta(sampling_rate=RATE)
     added = {f"{name}{order}_{unit}" for order in (1, 2) for name, unit in UNITS}
+    added.add("step_s")
     assert meta.keys() - plain.keys() == added
     np.testing.assert_equal({name: meta[name] for name in plain}, plain)
     for name, column in plain.items():
@@ -45,6 +46,28 @@ def test_a_tone_answers_loudest_where_the_metadata_has_its_frequency(layer):
     first = (meta["order"] == 1) & ~np.isnan(meta["xi1_hz"])
     loudest = np.flatnonzero(first)[np.argmax(y[first])]
     assert abs(np.log2(meta["xi1_hz"][loudest] / tone)) < (0.6 if options else 1 / 16)
+
+
+@pytest.mark.parametrize("options", [{}, {"T": 20, "stride": 4}, {"T": 0}])
+@pytest.mark.parametrize("layer", TIME)
+def test_a_signal_that_comes_a_step_later_has_outputs_one_sample_later(layer, options):
+    options = options | ({"J_fr": 2} if layer is TimeFrequencyScattering else {})
+    scattering = layer(J=4, padding="periodic", dtype="float64", **options)
+    x = np.random.default_rng(0).standard_normal((1, 128))
+    y = scattering(x)
+    steps = scattering.meta(sampling_rate=RATE)["step_s"] * RATE
+    for step in np.unique(steps):
+        later = scattering(np.roll(x, int(step), axis=1))
+        for i in np.flatnonzero(steps == step):
+            before, after = (z[i] if options.get("T") == 0 else z[..., i] for z in (y, later))
+            np.testing.assert_allclose(after, np.roll(before, 1, axis=1), rtol=0, atol=1e-10)
+            assert np.ptp(after) > 1e-5  # which a shift would not leave as it is
+
+
+def test_a_mean_over_all_time_has_no_step():
+    layer = Scattering1D(J=4, T="global")
+    layer.build((None, 128))
+    assert np.isnan(layer.meta(sampling_rate=RATE)["step_s"]).all()
 
 
 def test_columns_stand_beside_those_they_follow_from():

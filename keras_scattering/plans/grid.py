@@ -108,6 +108,12 @@ class Grid(abc.ABC):
             return Mean()
         return self.lowpass(arrays, k) if self.local else Crop(self.keep(k))
 
+    def output_step(self, k: int) -> float:
+        """Samples from one output to the next, of a path sampled every 2**k; NaN for a mean."""
+        if self.T == "global":
+            return math.nan
+        return 2.0 ** (self.log2_stride if self.local else k)
+
     def output_size(self, k: int) -> tuple[int, ...]:
         """Size of the output of a path whose signal is sampled every 2**k."""
         if self.T == "global":

@@ -242,3 +242,4 @@ class Plan:
     stacked: bool  # all paths in one output, or each in its own
     design: Callable[[np.dtype], Design]
     degrees: tuple[float, ...] = (1.0,)  # S(c x) = c**q S(x) for c > 0, of the last axis if many
+    steps: tuple[float, ...] = ()  # samples from a path's output to its next, NaN for a mean

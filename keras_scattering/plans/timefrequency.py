@@ -144,17 +144,19 @@ def plan_timefrequency(
         order0 = None if joint else average(0)
         return Design(time.extension, lines, order0, (Branch((*nodes, *stacks)),), arrays)
 
-    def output(n2: int) -> tuple[int, ...]:
-        """Size in time of the paths of a time filter; -2 stands for order 0."""
-        k = 0 if n2 == -2 else whole.log2_stride if n2 == -1 else whole.sampling(wavelets2.j[n2])
-        return whole.output_size(k)
+    def sampling(n2: int) -> int:
+        """log2 of the step in time of the paths of a time filter; -1 stands for the low-pass."""
+        return whole.log2_stride if n2 == -1 else whole.sampling(wavelets2.j[n2])
 
-    sizes = [] if joint else [output(-2)]
+    sizes = [] if joint else [whole.output_size(0)]
+    steps = [] if joint else [whole.output_step(0)]
     for p, count in zip(pictures, counts, strict=True):
-        sizes += [(*output(p.n2), *([p.kept] if joint else []))] * count
+        k = sampling(p.n2)
+        sizes += [(*whole.output_size(k), *([p.kept] if joint else []))] * count
+        steps += [whole.output_step(k)] * count
     outputs = ((len(sizes), *sizes[0]),) if whole.T != 0 else tuple(sizes)
     meta = _meta(pictures, frequency, wavelets1, wavelets2, joint)
-    return Plan(meta, outputs, whole.T != 0, design)
+    return Plan(meta, outputs, whole.T != 0, design, steps=tuple(steps))
 
 
 def _meta(

@@ -113,7 +113,8 @@ def plan_wavelet(
     stacked = whole.T != 0
     sizes = tuple(whole.output_size(scale(path)) for path in paths)
     outputs = ((len(paths), *sizes[0]),) if stacked else sizes
-    return Plan(_meta(paths, columns), outputs, stacked, design)
+    steps = tuple(whole.output_step(scale(path)) for path in paths)
+    return Plan(_meta(paths, columns), outputs, stacked, design, steps=steps)
 
 
 def _meta(

@@ -1,0 +1,18 @@
+"""Pictures of filters and coefficients; needs the extra `plot`.
+
+Each function draws into the axes that it is given, or into a new figure, and returns them.
+"""
+
+try:
+    import matplotlib as _matplotlib  # noqa: F401  # to say at once what is missing
+except ImportError as error:
+    raise ImportError(
+        "keras_scattering.plot needs matplotlib: "
+        f'pip install "keras-scattering[plot]". Received: {error}'
+    ) from error
+
+from keras_scattering.plot._banks import filter_bank, wavelets
+from keras_scattering.plot._images import discs
+from keras_scattering.plot._sounds import joint, scattergram
+
+__all__ = ["discs", "filter_bank", "joint", "scattergram", "wavelets"]
