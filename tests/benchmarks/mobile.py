@@ -2,8 +2,8 @@
 
 python tests/benchmarks/mobile.py [--rounds 15] [--threads 1] [--batch 1] [--only NAME]
 
-It needs `pip install -e ".[mobile]"`. Milliseconds a call, medians of rounds in which all
-take turns.
+It needs `pip install -e ".[mobile]"`. Milliseconds a call, medians of rounds in
+which all take turns.
 """
 
 import argparse
