@@ -35,7 +35,7 @@ def test_chirps(tmp_path):
 def test_reconstruction(tmp_path):
     arguments = ["--steps", "15", "--scales", "1", "--output-dir", str(tmp_path)]
     errors = load("reconstruction").main(arguments)
-    for kind, J in (("nerve cell", 2), ("digits", 2), ("photograph", 2)):
+    for kind, J in (("nerve cell", 3), ("digits", 2), ("photograph", 2)):
         found, baseline = errors[kind][J, "order 1"], errors[kind][J, "lowest frequencies"]
         assert found["signal"] < baseline["signal"]
         assert found["moduli"] < baseline["moduli"]
