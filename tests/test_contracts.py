@@ -334,6 +334,23 @@ def test_maps_over_a_dataset(case, batched, built):
     assert_close(layer(case.inputs(BATCH)), expected(case))  # however it was built
 
 
+@every(SMALL)
+@pytest.mark.parametrize("batched", [True, False])
+def test_coefficients_are_cached_to_disk(case, batched, tmp_path):
+    layer = case.make()
+    layer.build((None, *case.shape))
+
+    def features(x):
+        dataset = tf.data.Dataset.from_tensor_slices(x)
+        mapped = dataset.batch(BATCH).map(layer) if batched else dataset.map(layer).batch(BATCH)
+        return mapped.cache(str(tmp_path / "features"))
+
+    (first,) = features(case.inputs(BATCH))
+    (second,) = features(0 * case.inputs(BATCH))  # from the disk, or it would be other coefficients
+    assert_close(first, expected(case))
+    np.testing.assert_array_equal(second, first)
+
+
 # Large batches are computed in a loop over parts of the batch
 
 

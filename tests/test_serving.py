@@ -14,6 +14,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -41,11 +42,18 @@ def load(name):
 export = load("export")
 
 
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("localhost", 0))
+        return listener.getsockname()[1]
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     """The folder of the models, and the Keras models that they were made of."""
     folder = tmp_path_factory.mktemp("models")
-    arguments = ["--output-dir", str(folder), "--train", "300", "--epochs", "3", "--version", "7"]
+    (folder / "sounds" / "6").mkdir(parents=True)  # an earlier version
+    arguments = ["--output-dir", str(folder), "--train", "300", "--epochs", "3"]
     return folder, export.main([*arguments, *([] if HAS_API else ["--no-warm-up"])])
 
 
@@ -82,6 +90,15 @@ def assert_answers(labels, scores, expected):
 
 
 # The models
+
+
+def test_versions_follow_each_other_and_none_is_written_over(written, capsys):
+    folder, _ = written
+    names = {path.relative_to(folder).as_posix() for path in folder.glob("*/*")}
+    assert names == {"digits/7", "sounds/6", "sounds/7"}  # no part is left
+    with pytest.raises(SystemExit):
+        export.main(["--output-dir", str(folder), "--version", "7"])
+    assert "has a version 7" in capsys.readouterr().err
 
 
 def test_a_jpeg_a_colour_picture_and_another_size_are_read(served, requests):
@@ -196,6 +213,14 @@ def test_rest_client_says_what_the_server_says(rest_server):
         predict(rest_server, "letters", [b""])
 
 
+def test_rest_client_says_that_nobody_answers(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    nobody = f"http://localhost:{free_port()}"
+    with pytest.raises(SystemExit, match=f"^{nobody} does not answer: .*refused"):
+        load("client_rest").main(["digits", str(file), "--server", nobody])
+
+
 def test_rest_client_prints_a_line_a_file(rest_server, requests, tmp_path, capsys):
     (content, *_), expected = requests["digits"]
     file = tmp_path / "digit.png"
@@ -251,6 +276,17 @@ def test_grpc_client_takes_answers_above_4_mb(grpc_server):
 
 
 @needs_api
+def test_grpc_client_says_what_is_wrong(grpc_server, tmp_path):
+    with pytest.raises(RuntimeError, match=f"(?s)^{grpc_server} says: .*Unknown image file format"):
+        load("client_grpc").predict(grpc_server, "digits", [b"no image"])
+    file = tmp_path / "file"
+    file.touch()
+    nobody = f"localhost:{free_port()}"
+    with pytest.raises(SystemExit, match=f"^{nobody} says: UNAVAILABLE, "):
+        load("client_grpc").main(["digits", str(file), "--server", nobody])
+
+
+@needs_api
 def test_grpc_client_prints_a_line_a_file(grpc_server, requests, tmp_path, capsys):
     (content, *_), expected = requests["sounds"]
     file = tmp_path / "sound.wav"
@@ -258,6 +294,44 @@ def test_grpc_client_prints_a_line_a_file(grpc_server, requests, tmp_path, capsy
     load("client_grpc").main(["sounds", str(file), "--server", grpc_server])
     label = ["falls", "rises"][expected[0].argmax()]
     assert capsys.readouterr().out == f"{file}: {label} ({expected[0].max():.1%})\n"
+
+
+# KServe, a server of the same REST protocol
+
+
+def until_it_answers(server, url, wanted):
+    """Wait for a process that serves to say of itself what it says when it is ready."""
+    for _ in range(240):
+        assert server.poll() is None
+        with contextlib.suppress(OSError), urllib.request.urlopen(url) as response:
+            if wanted in response.read():
+                return
+        time.sleep(0.5)
+    raise AssertionError(f"No {wanted} from {url} in two minutes.")
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("kserve") is None, reason="kserve is not installed: pip install kserve"
+)
+def test_kserve(written, requests):
+    folder, _ = written
+    port = free_port()
+    script = Path(__file__).with_name("serve_kserve.py")
+    command = [sys.executable, script, str(port)]
+    command += [folder / name / "7" for name in ("digits", "sounds")]
+    predict, url = load("client_rest").predict, f"http://localhost:{port}"
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
+        try:
+            until_it_answers(server, f"{url}/v1/models", b"sounds")
+            for name, (contents, expected) in requests.items():
+                answers = predict(url, name, contents)
+                assert_answers(
+                    [a["label"] for a in answers], [a["scores"] for a in answers], expected
+                )
+            with pytest.raises(RuntimeError, match="letters"):
+                predict(url, "letters", [b""])
+        finally:
+            server.terminate()
 
 
 # The server's own settings
@@ -282,12 +356,6 @@ def test_the_server_batches_what_is_warmed_up():
     assert int(largest) == max(export.WARM_UP)
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("localhost", 0))
-        return listener.getsockname()[1]
-
-
 @pytest.mark.skipif(
     MODEL_SERVER is None, reason="TensorFlow Serving's tensorflow_model_server is not on the PATH"
 )
@@ -301,14 +369,7 @@ def test_tensorflow_serving_itself(written, requests, model):
     contents, expected = requests[model]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
         try:
-            for _ in range(120):
-                assert server.poll() is None
-                with contextlib.suppress(OSError):
-                    status = f"http://localhost:{rest}/v1/models/{model}"
-                    with urllib.request.urlopen(status) as response:
-                        if b"AVAILABLE" in response.read():
-                            break
-                time.sleep(0.5)
+            until_it_answers(server, f"http://localhost:{rest}/v1/models/{model}", b"AVAILABLE")
             answers = load("client_rest").predict(f"http://localhost:{rest}", model, contents)
             assert_answers([a["label"] for a in answers], [a["scores"] for a in answers], expected)
             if HAS_API:

@@ -5,6 +5,7 @@ python examples/serving/client_grpc.py digits image.png ...
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import grpc
@@ -23,7 +24,10 @@ def predict(server, model, contents, timeout=60):
     request.inputs["content"].CopyFrom(tf.make_tensor_proto(contents, tf.string))
     with grpc.insecure_channel(server, OPTIONS) as channel:
         service = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        response = service.Predict(request, timeout)
+        try:
+            response = service.Predict(request, timeout)
+        except grpc.RpcError as error:
+            raise RuntimeError(f"{server} says: {error.code().name}, {error.details()}") from error
     return {name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()}
 
 
@@ -33,7 +37,11 @@ def main(argv=None):
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--server", default="localhost:8500")
     args = parser.parse_args(argv)
-    answers = predict(args.server, args.model, [file.read_bytes() for file in args.files])
+    contents = [file.read_bytes() for file in args.files]
+    try:
+        answers = predict(args.server, args.model, contents)
+    except RuntimeError as error:
+        sys.exit(str(error))
     for file, label, scores in zip(args.files, answers["label"], answers["scores"], strict=True):
         print(f"{file}: {label.decode()} ({scores.max():.1%})")
 

@@ -6,6 +6,7 @@ python examples/serving/client_rest.py digits image.png ...
 import argparse
 import base64
 import json
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -25,6 +26,8 @@ def predict(server, model, contents, timeout=60):
     except urllib.error.HTTPError as error:
         with error:
             raise RuntimeError(f"{server} says: {error.read().decode()}") from error
+    except OSError as error:
+        raise RuntimeError(f"{server} does not answer: {error}") from error
 
 
 def main(argv=None):
@@ -33,7 +36,11 @@ def main(argv=None):
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--server", default="http://localhost:8501")
     args = parser.parse_args(argv)
-    answers = predict(args.server, args.model, [file.read_bytes() for file in args.files])
+    contents = [file.read_bytes() for file in args.files]
+    try:
+        answers = predict(args.server, args.model, contents)
+    except RuntimeError as error:
+        sys.exit(str(error))
     for file, answer in zip(args.files, answers, strict=True):
         print(f"{file}: {answer['label']} ({max(answer['scores']):.1%})")
 

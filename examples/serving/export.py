@@ -7,6 +7,7 @@ are versioned SavedModels, models/<name>/<version>, with requests to warm them u
 """
 
 import argparse
+import shutil
 from pathlib import Path
 
 import keras
@@ -106,15 +107,24 @@ def warm_up(name, content, folder):
             writer.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
 
 
+def versions(folder):
+    """The versions that any model in a folder has."""
+    return {int(path.name) for path in folder.glob("*/*") if path.name.isdecimal()}
+
+
 def main(argv=None):
     """Write both models, and return them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output-dir", type=Path, default=HERE / "models")
-    parser.add_argument("--version", type=int, default=1)
+    parser.add_argument("--version", type=int, help="a number; the next one unless given")
     parser.add_argument("--train", type=int, default=2000, help="digits, and as many sounds")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--no-warm-up", action="store_true")
     args = parser.parse_args(argv)
+    taken = versions(args.output_dir)
+    version = max(taken, default=0) + 1 if args.version is None else args.version
+    if version in taken:
+        parser.error(f"{args.output_dir} has a version {version}, which a server may have loaded.")
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
 
@@ -127,12 +137,15 @@ def main(argv=None):
     }
     models = {}
     for name, (draw, scattering, read, labels, sample) in plans.items():
-        folder = args.output_dir / name / str(args.version)
+        folder = args.output_dir / name / str(version)
+        part = folder.with_name(f"{version}.part")  # which no server takes for a version
+        shutil.rmtree(part, ignore_errors=True)  # of a run that was stopped
         x, y = draw(args.train + HELD_OUT, rng)
         models[name], accuracy = learn(scattering, len(labels), x, y, args.epochs)
-        export(models[name], read, tf.constant(labels), folder)
+        export(models[name], read, tf.constant(labels), part)
         if not args.no_warm_up:
-            warm_up(name, sample.numpy(), folder)
+            warm_up(name, sample.numpy(), part)
+        part.rename(folder)
         print(f"{name}: {accuracy:.1%} of {HELD_OUT} held out are right. Wrote {folder}")
     return models
 
