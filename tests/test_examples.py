@@ -1,7 +1,12 @@
 """The examples run, in a reduced form, and reach what they promise."""
 
+import gzip
 import importlib.util
 from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.io import wavfile
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 TASKS = "Three textures", "And their doubles"
@@ -30,6 +35,80 @@ def test_chirps(tmp_path):
     accuracies = load("chirps").main(["--count", "60", "--output-dir", str(tmp_path)])["chirps"]
     assert accuracies["joint scattering"] > 0.9
     assert accuracies["time scattering"] < 0.75
+
+
+def test_few_labels(tmp_path):
+    arguments = ["--counts", "300", "--held-out", "300", "--seeds", "1", "--steps", "40"]
+    accuracies = load("few_labels").main([*arguments, "--output-dir", str(tmp_path)])
+    assert accuracies["scattering + linear"] > max(0.9, accuracies["linear on pixels"])
+    assert accuracies["small CNN on pixels"] > 0.5
+    assert (tmp_path / "few_labels.png").exists()
+
+
+def write_idx(path, array):
+    """An array of bytes as an idx file, with gzip or without."""
+    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    with (gzip.open if path.suffix == ".gz" else open)(path, "wb") as file:
+        file.write(header + array.astype("u1").tobytes())
+
+
+def stripes(count, seed):
+    """Pictures of ten kinds, that differ by the direction of their stripes."""
+    rng = np.random.default_rng(seed)
+    kinds = np.arange(count) % 10
+    angle = (np.pi / 10 * kinds)[:, None, None]
+    rows, columns = np.indices((28, 28))
+    phase = rng.uniform(0, 2 * np.pi, (count, 1, 1))
+    wave = np.cos(rows * np.cos(angle) + columns * np.sin(angle) + phase)
+    return np.uint8(127 * (1 + wave)), kinds
+
+
+def test_hybrid(tmp_path):
+    for part, suffix, count in (("train", ".gz", 400), ("t10k", "", 100)):
+        for what, array in zip(("images-idx3", "labels-idx1"), stripes(count, count), strict=True):
+            write_idx(tmp_path / f"{part}-{what}-ubyte{suffix}", array)
+    arguments = ["--data-dir", str(tmp_path), "--epochs", "4", "--output-dir", str(tmp_path)]
+    accuracies = load("hybrid").main(arguments)
+    assert list(accuracies) == ["scattering", "learnt", "none"]
+    assert accuracies["scattering"] > 0.5  # of ten kinds
+    assert (tmp_path / "hybrid.png").exists()
+
+
+def test_hybrid_says_what_files_it_needs(tmp_path):
+    hybrid = load("hybrid")
+    with pytest.raises(SystemExit, match="train-images-idx3-ubyte"):
+        hybrid.main(["--data-dir", str(tmp_path), "--output-dir", str(tmp_path)])
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(b"something else")
+    with pytest.raises(SystemExit, match="no idx file"):
+        hybrid.main(["--data-dir", str(tmp_path), "--output-dir", str(tmp_path)])
+
+
+def test_spoken_digits(tmp_path):
+    rng = np.random.default_rng(0)
+    for speaker in ("ada", "bob"):
+        for digit in range(10):
+            for index in range(10):  # tones, a pitch a digit
+                t = np.arange(rng.integers(3000, 9000))
+                tone = np.sin(2 * np.pi * 0.02 * 1.3**digit * t + index)
+                x = 8000 * tone + 500 * rng.standard_normal(len(t))
+                name = f"{digit}_{speaker}_{index}.wav"
+                wavfile.write(tmp_path / name, 8000, x.astype("int16"))
+    arguments = ["--data-dir", str(tmp_path), "--steps", "60", "--output-dir", str(tmp_path)]
+    results = load("spoken_digits").main(arguments)
+    assert list(results) == ["first five of each", "without ada", "without bob"]
+    assert all(result["scattering"] > 0.9 for result in results.values())
+    assert (tmp_path / "spoken_digits.png").exists()
+
+
+def test_spoken_digits_says_what_files_it_needs(tmp_path):
+    spoken_digits = load("spoken_digits")
+    arguments = ["--data-dir", str(tmp_path), "--output-dir", str(tmp_path)]
+    wavfile.write(tmp_path / "1_ada_2.wav", 8000, np.ones(100, "int16"))
+    with pytest.raises(SystemExit, match=r"two speakers or more.*found 1 in"):
+        spoken_digits.main(arguments)
+    wavfile.write(tmp_path / "1_bob_2.wav", 16000, np.ones(100, "int16"))
+    with pytest.raises(SystemExit, match="not at 8000 Hz"):
+        spoken_digits.main(arguments)
 
 
 def test_reconstruction(tmp_path):
