@@ -194,8 +194,9 @@ def draw_accuracies(results, path):
     panels[0].legend(fontsize="small", loc="lower right")
     description = (
         "Held-out accuracy against the number of patches to learn from, a panel a task. For three "
-        "textures order 2 leads in small patches and the spectrum in large ones; with Gaussian "
-        "doubles among them order 2 is far above order 1, and the spectrum is below both."
+        "textures order 2 leads in small patches, given 20 or more, and the spectrum in large "
+        "ones; with Gaussian doubles among them order 2 is far above order 1, and the spectrum is "
+        "below both."
     )
     figure.savefig(path, dpi=120, metadata={"Description": description})
 
