@@ -96,10 +96,7 @@ def test_images(tmp_path):
     jpeg = tf.io.decode_jpeg(contents["gray.jpeg"]).numpy()  # which has lost a little
     for channels, images in (
         ((), [gray[..., 0], gray[..., 0], jpeg[..., 0]]),
-        (
-            (3,),
-            [rgb, rgb, np.repeat(jpeg, 3, 2)],
-        ),
+        ((3,), [rgb, rgb, np.repeat(jpeg, 3, 2)]),
     ):
         layer = Scattering2D(J=1, L=2)
         layer.build((None, 8, 9, *channels))
