@@ -21,6 +21,8 @@ BATCH = 6  # three signals of each kind a device
 def make_model():
     """Something to learn before each layer and after all of them."""
     keras.utils.set_random_seed(0)
+    # Near its zeros the gradient of a modulus, and more so of a small power of it, is all rounding.
+    keras.config.set_dtype_policy("float64")
     inputs, features = [], []
     for case in SMALL:
         inputs.append(keras.Input(case.shape))
