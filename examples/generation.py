@@ -197,14 +197,17 @@ def held_out(drawings, x_train, x_test):
 
 def midway(drawings, x_test, ends):
     """Ways between pairs of held-out digits, in nine steps, as each method draws them."""
-    t = np.linspace(0, 1, 9)[:, None]
-    ways = {
-        name: np.stack([draw((1 - t) * draw.z_test[a] + t * draw.z_test[b]) for a, b in ends])
-        for name, draw in drawings.items()
-    }
-    t = t[..., None]
-    ways["pixel blend"] = np.stack([(1 - t) * x_test[a] + t * x_test[b] for a, b in ends])
-    return ways
+    starts, stops = np.transpose(ends)
+
+    def between(points):
+        t = np.linspace(0, 1, 9).reshape(-1, *[1] * (points.ndim - 1))
+        return (1 - t) * points[starts, None] + t * points[stops, None]
+
+    ways = {}
+    for name, draw in drawings.items():
+        z = between(draw.z_test)
+        ways[name] = draw(z.reshape(-1, z.shape[-1])).reshape(*z.shape[:2], *x_test.shape[1:])
+    return ways | {"pixel blend": between(x_test)}
 
 
 def main(argv=None):

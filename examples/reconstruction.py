@@ -71,7 +71,7 @@ def load_digits(seed):
         return data["images"][chosen] / 255
 
 
-def load_photograph():
+def load_photograph(side):
     """A piece of the photograph of a cameraman that comes with scikit-image."""
     try:
         from skimage import data
@@ -79,7 +79,7 @@ def load_photograph():
         raise SystemExit(
             f'This needs scikit-image ({error}): pip install -e ".[examples]"'
         ) from error
-    return data.camera()[None, 76:204, 170:298] / 255
+    return data.camera()[None, 76 : 76 + side, 170 : 170 + side] / 255
 
 
 def distances(x, target):
@@ -213,6 +213,7 @@ def main(argv=None):
     parser.add_argument("--output-dir", type=Path, default=Path("reconstruction-output"))
     parser.add_argument("--steps", type=int, default=200, help="of gradient descent, for each")
     parser.add_argument("--scales", type=int, help="study only so many scales of each")
+    parser.add_argument("--side", type=int, default=128, help="of the piece of the photograph")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     start = time.perf_counter()
@@ -233,7 +234,7 @@ def main(argv=None):
     kinds = {
         name: (signals, in_time, (3, 4, 5)),
         "digits": (load_digits(args.seed), in_plane, (2, 3, 4)),
-        "photograph": (load_photograph(), in_plane, (2, 3, 4)),
+        "photograph": (load_photograph(args.side), in_plane, (2, 3, 4)),
     }
     for title, (x, make_layer, scales) in kinds.items():
         scales = scales[: args.scales]

@@ -21,6 +21,7 @@ From the project's folder:
 """
 
 import argparse
+import functools
 import time
 from pathlib import Path
 
@@ -87,12 +88,17 @@ def spectrum(patches):
     return np.log(np.abs(np.fft.rfft2(patches)) ** 2 + 1e-3).reshape(len(patches), -1)
 
 
+@functools.cache
+def averaging(order, size):
+    """A layer for patches of a size."""
+    return Scattering2D(J=min(4, int(np.log2(size)) - 1), T="global", max_order=order)
+
+
 def scattering(order):
     """Logarithms of coefficients averaged over the whole patch, up to an order."""
 
     def features(patches):
-        J = min(4, int(np.log2(patches.shape[1])) - 1)
-        layer = Scattering2D(J=J, T="global", max_order=order)
+        layer = averaging(order, patches.shape[1])
         batches = (patches[i : i + BATCH] for i in range(0, len(patches), BATCH))
         return np.log(np.concatenate([np.asarray(layer(x)) for x in batches])[:, 1:] + 1e-4)
 
