@@ -13,6 +13,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
+_FIGURE = re.compile(r'<p>(<img [^>]*src="([^"]+)"[^>]*>)</p>')
 _BAR = '<mo stretchy="false">&#x0007C;'
 _EXAMPLE = re.compile(r"^Example:\n\n((?:[^\n]+\n?)+)", re.MULTILINE)
 _SECTION = re.compile(r"^(Input shape|Output shape|References):\n((?:    .*\n?)+)", re.MULTILINE)
@@ -26,7 +27,7 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """Turn LaTeX into MathML, which browsers draw without scripts."""
+    """Turn LaTeX into MathML, which browsers draw without scripts, and figures into links."""
 
     def formula(match: re.Match[str]) -> str:
         tag, latex = match[1], html.unescape(match[2]).strip()
@@ -35,6 +36,7 @@ def on_page_content(content: str, **_: Any) -> str:
         math = math.replace(_BAR, _BAR.replace(">", ' lspace="0" rspace="0">'))
         return f'<{tag} class="formula">{math}</{tag}>'
 
+    content = _FIGURE.sub(r'<p><a href="\2">\1</a></p>', content)  # in full size, for phones
     return _FORMULA.sub(formula, content)
 
 

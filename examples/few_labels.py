@@ -11,7 +11,7 @@ Of 5,000 digits of MNIST, which come with the project, 1,000 are held out; for e
 
 From the project's folder:
 
-    python examples/few_labels.py                # 3 seeds: a few minutes
+    python examples/few_labels.py                # 3 seeds: five to ten minutes
     python examples/few_labels.py --seeds 1      # a first look
 """
 

@@ -10,7 +10,7 @@ variance 1, so that brightness and contrast are no help. Then each texture gets 
 noise of the same spectrum, and the six are told apart. Last, a patch of each texture is made anew
 from its coefficients alone, which are averages over all of it, and stands beside such noise.
 
-Three textures are told apart by their spectra too, and from few large patches better. Between a
+Three textures are told apart by their spectra too, better so in large patches. Between a
 texture and its double the spectrum has to guess, while order 2 tells most of them. What is made
 from order 2 has edges, in bricks and stones that never were; light and dark may change places,
 since a modulus does not tell the sign.

@@ -23,6 +23,10 @@ from keras_scattering._layer import ScatteringLayer
 KEY = b"keras_scattering"  # of what the package has to say in a file's schema
 
 
+# Of the noises that a model is known by its answers to: some are out of where a sigmoid saturates.
+_LEVELS = (0.01, 1.0, 100.0)
+
+
 class Loaded(NamedTuple):
     """A model that is ready to run."""
 
@@ -103,17 +107,27 @@ def columns(outputs: Any) -> dict[str, np.ndarray]:
 
 
 def schema(loaded: Loaded, meta: dict[str, Any] | None) -> pa.Schema:
-    """Of the files: their columns, the paths' metadata, and the model's answer to a fixed noise."""
-    noise = np.random.default_rng(0).uniform(0, 100, (1, *loaded.shape)).astype(loaded.dtype)
-    answers = columns(loaded.run(noise))
+    """Of the files: their columns, the paths' metadata, and the model's answers to fixed noises."""
+    rng, size = np.random.default_rng(0), (len(_LEVELS), *loaded.shape)
+    if np.issubdtype(tf.as_dtype(loaded.dtype).as_numpy_dtype, np.integer):
+        noise = rng.integers(0, 100, size)
+    else:
+        noise = rng.standard_normal(size) * np.reshape(_LEVELS, (-1, *[1] * len(loaded.shape)))
+    answers = columns(loaded.run(noise.astype(loaded.dtype)))
+    if "id" in answers:
+        raise ValueError(
+            "Argument `model` must not have an output named 'id', which is the column of ids. "
+            f"Received: outputs {sorted(answers)}"
+        )
     fields = [
         (name, pa.fixed_shape_tensor(pa.from_numpy_dtype(y.dtype), y.shape[1:]))
         for name, y in answers.items()
     ]
-    flat = np.nan_to_num(np.concatenate([y.astype("float64").ravel() for y in answers.values()]))
+    flat = [y.astype("float64").reshape(len(y), -1) for y in answers.values()]
+    flat = np.nan_to_num(np.concatenate(flat, 1))
     table = loaded.meta if meta is None else meta
     said = {
-        "answer": [float(np.linalg.norm(flat)), float(flat @ np.cos(np.arange(flat.size)))],
+        "answer": [[np.linalg.norm(y), y @ np.cos(np.arange(y.size))] for y in flat],
         "meta": {n: _plain(np.asarray(c)) for n, c in table.items()},
     }
     return pa.schema([("id", pa.string()), *fields], {KEY: json.dumps(said, allow_nan=False)})

@@ -80,4 +80,7 @@ class Reader(NamedTuple):
             raise ValueError(f"the model takes real numbers, not {array.dtype}")
         if [n for n in array.shape if n != 1] != [n for n in self.shape if n != 1]:
             raise ValueError(f"the model takes shape {self.shape}, not {array.shape}")
-        return array.reshape(self.shape).astype(self.dtype)
+        fitted = array.reshape(self.shape).astype(self.dtype)
+        if fitted.dtype.kind in "iu" and not np.array_equal(fitted, array.reshape(self.shape)):
+            raise ValueError(f"the model takes {self.dtype}, and the values are no such integers")
+        return fitted

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 try:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 except ImportError as error:
     raise ImportError(
@@ -25,6 +26,8 @@ from keras_scattering._items import Reader
 from keras_scattering._ray import Pool, is_dataset
 
 __all__ = ["Extracted", "extract", "read_meta"]
+
+_ROUNDING = 1e-4  # of a model's answers, on different machines
 
 
 class Extracted(NamedTuple):
@@ -124,11 +127,13 @@ def extract(
     if actors is not None:
         _validate.positive_int("actors", actors)
     files = {} if is_dataset(source) else _files(source)
+    if read is not None and not callable(read):
+        raise ValueError(f"Argument `read` must be a function of a path. Received: read={read!r}")
     loaded = load(model, sampling_rate)
     if isinstance(model, (str, os.PathLike)):
         model = os.path.abspath(model)  # actors have working directories of their own
     reader = Reader(loaded.shape, loaded.dtype, sampling_rate, read)
-    job = Job(model, reader, schema(loaded, meta), Path(folder).absolute(), batch_size)
+    job = Job(model, reader, schema(loaded, _table(meta)), Path(folder).absolute(), batch_size)
     there = _prepare(job)
     missing = {name: path for name, path in files.items() if name not in there}
     skipped = len(files) - len(missing)
@@ -180,11 +185,30 @@ def read_meta(path: str | os.PathLike) -> dict[str, np.ndarray]:
     array([0, 1, 1, 1])
     """
     parts = sorted(Path(path).glob("*.parquet")) if os.path.isdir(path) else [path]
-    said = (pq.read_schema(parts[0]).metadata or {}).get(KEY) if parts else None
+    try:
+        said = (pq.read_schema(parts[0]).metadata or {}).get(KEY) if parts else None
+    except (OSError, pa.ArrowInvalid):
+        said = None
     if said is None:
         raise ValueError(f"Argument `path` must be of extracted features. Received: path={path!r}")
     meta = json.loads(said)["meta"]
     return {name: np.array(values, dtype) for name, (dtype, values) in meta.items()}
+
+
+def _table(meta: Any) -> dict[str, np.ndarray] | None:
+    """Metadata as columns, of a dictionary or a DataFrame; None if none is given."""
+    if meta is None:
+        return None
+    try:
+        columns = {name: np.asarray(column) for name, column in dict(meta).items()}
+    except (TypeError, ValueError):
+        columns = None
+    if columns is None or len({column.shape for column in columns.values()}) > 1:
+        raise ValueError(
+            "Argument `meta` must be a dictionary of columns of one length. "
+            f"Received: meta={meta!r}"
+        )
+    return columns
 
 
 # The folder
@@ -198,12 +222,22 @@ def _prepare(job: Job) -> frozenset[str]:
     if not parts:
         return frozenset()
     theirs = pq.read_schema(parts[0])
-    norm, _ = ours = json.loads((job.schema.metadata or {})[KEY])["answer"]
-    answer = json.loads((theirs.metadata or {})[KEY])["answer"]
-    if not (job.schema.equals(theirs) and np.allclose(ours, answer, 0, 1e-3 * norm)):
+    if KEY not in (theirs.metadata or {}):
+        raise ValueError(
+            "Argument `folder` must not have Parquet files of something else. "
+            f"Received: folder={str(job.folder)!r}, with {parts[0].name}"
+        )
+    ours, known = (json.loads((s.metadata or {})[KEY]) for s in (job.schema, theirs))
+    answers, answered = np.array(ours["answer"]), np.array(known["answer"])
+    if not (
+        job.schema.equals(theirs)
+        and (np.abs(answers - answered) <= _ROUNDING * answers[:, :1]).all()
+        and all(ours["meta"][n] == known["meta"][n] for n in ours["meta"].keys() & known["meta"])
+    ):
         raise ValueError(
             "Argument `folder` must not have features of another model, nor of the same one with "
-            f"other settings. Received: folder={str(job.folder)!r}"
+            "other settings, another sampling rate or other metadata. "
+            f"Received: folder={str(job.folder)!r}"
         )
     return frozenset(present(job.folder))
 
@@ -215,7 +249,9 @@ def _files(source: Any) -> dict[str, str]:
     """Paths by id, of a glob or a list."""
     if isinstance(source, (str, os.PathLike)):
         names = sorted(glob.glob(os.fspath(source), recursive=True))
-    elif isinstance(source, (list, tuple)):
+    elif isinstance(source, (list, tuple)) and all(
+        isinstance(name, (str, os.PathLike)) for name in source
+    ):
         names = [os.fspath(name) for name in source]
     else:
         raise ValueError(

@@ -41,7 +41,7 @@ class Scattering1D(ScatteringLayer):
             takes some seconds at the first call and for each new size of the batch; False by
             default, since servers may refuse what XLA must compile. `fft`: `"matrix"` to transform
             by real matrix products, for LiteRT and ONNX, which have no FFTs of complex signals;
-            `"native"`, the default, is faster, and what to train with.
+            `"native"`, the default, is faster for batches, and what to train with.
 
     Input shape:
         `(batch, time)` or `(batch, time, channels)`; with channels first `(batch, channels, time)`.

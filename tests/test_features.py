@@ -222,6 +222,35 @@ def test_features_of_another_model_are_refused(layer, tmp_path):
     other.build((None, N))
     with pytest.raises(ValueError, match="`folder` must not have features of another model"):
         extract(files, other, tmp_path / "features", verbose=False)
+    with pytest.raises(ValueError, match="another sampling rate"):
+        extract(files, layer, tmp_path / "features", meta={"order": [7]}, verbose=False)
+
+
+def test_models_that_saturate_are_told_apart(tmp_path):
+    files = save_npy(tmp_path, signals(1))
+    for seed in range(5):
+        keras.utils.set_random_seed(seed)
+        model = keras.Sequential([keras.Input((N,)), keras.layers.Dense(1, "tanh")])
+        if seed == 0:
+            extract(files, model, tmp_path / "features", verbose=False)
+            continue
+        with pytest.raises(ValueError, match="another model"):
+            extract(files, model, tmp_path / "features", verbose=False)
+
+
+def test_a_folder_of_something_else_is_refused(layer, tmp_path):
+    files = save_npy(tmp_path, signals(1))
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "part-0.parquet")
+    with pytest.raises(ValueError, match="Parquet files of something else"):
+        extract(files, layer, tmp_path, verbose=False)
+
+
+def test_numbers_that_are_no_integers_are_bad_for_models_of_integers(tmp_path):
+    files = save_npy(tmp_path, np.array([[1, 2], [-1.5, 300]]))
+    model = keras.Sequential([keras.Input((2,), dtype="uint8"), keras.layers.Rescaling(1.0)])
+    with pytest.warns(UserWarning, match="no such integers"):
+        result = extract(files, model, tmp_path / "features", verbose=False)
+    assert (result.done, list(result.bad)) == (1, files[1:])
 
 
 def test_several_outputs_and_other_types(tmp_path):
@@ -258,6 +287,15 @@ def test_metadata_with_missing_values_comes_back(tmp_path):
 
 
 def test_errors(layer, tmp_path):
+    for meta in ([1], {"a": [1, 2], "b": [1]}):
+        with pytest.raises(ValueError, match="`meta` must be a dictionary of columns"):
+            extract(["a.npy"], layer, tmp_path / "features", meta=meta)
+    with pytest.raises(ValueError, match="`read` must be a function"):
+        extract(["a.npy"], layer, tmp_path / "features", read="a")
+    with pytest.raises(ValueError, match="`source` must be a glob"):
+        extract([np.zeros(N)], layer, tmp_path / "features")
+    with pytest.raises(ValueError, match="`path` must be of extracted features"):
+        read_meta(tmp_path / "nothing")
     files = save_npy(tmp_path, signals(1))
 
     def refused(match, source=files, model=layer, **arguments):
