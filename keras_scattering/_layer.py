@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering import _validate
-from keras_scattering._cascade import scatter
-from keras_scattering._compiled import compiled
+from keras_scattering._batches import compiled, scatter
 from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import Plan
 

@@ -17,7 +17,7 @@ import tensorflow as tf
 from layers import CASES
 
 import keras_scattering
-from keras_scattering import _cascade
+from keras_scattering import _batches
 
 LAYERS = [
     member
@@ -79,9 +79,9 @@ def few_at_once(monkeypatch):
     """Make layers compute a given number of signals at a time, as they do with a large batch."""
 
     def limit(items):
-        monkeypatch.setattr(_cascade.Branch, "samples", 1)
-        monkeypatch.setattr(_cascade, "_WORKING_SET", items)
-        monkeypatch.setattr(_cascade, "_EAGER_WORKING_SET", items)
+        monkeypatch.setattr(_batches.Design, "samples", 1)
+        monkeypatch.setattr(_batches, "_WORKING_SET", items)
+        monkeypatch.setattr(_batches, "_EAGER_WORKING_SET", items)
 
     return limit
 
@@ -372,6 +372,22 @@ def test_a_graph_of_parts_has_the_same_gradient(case, jit_compile, few_at_once):
     few_at_once(3)
     graph = tf.function(functools.partial(gradient, layer), jit_compile=jit_compile)
     assert_close(graph(x), whole)
+
+
+@every(SMALL)
+def test_a_graph_of_parts_has_the_same_second_derivatives(case, few_at_once):
+    x = tf.constant(case.inputs(5), tf.float64)
+    layer = case.make(dtype="float64")
+
+    def second(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            slope = tf.reduce_sum(tf.square(gradient(layer, x)))
+        return tape.gradient(slope, x)
+
+    whole = second(x)
+    few_at_once(3)
+    assert_close(tf.function(second)(x), whole)
 
 
 @every(CASES)

@@ -211,6 +211,16 @@ class Design:
         """Where the averages stand in the output: one tuple for each that is made, in turn."""
         return [(0,)] * (self.average is not None) + [r for b in self.branches for r in b.rows]
 
+    @property
+    def samples(self) -> int:
+        """Samples of the largest set of signals that live at once, for one item of a batch."""
+        return max(branch.samples for branch in self.branches)
+
+    @property
+    def cost(self) -> int:
+        """Samples of all signals, for one item of a batch."""
+        return sum(branch.cost for branch in self.branches)
+
     def shares(self, count: int) -> list["Design"]:
         """The branches dealt into at most `count` designs of like cost, order 0 to the first."""
         dealt: list[list[int]] = [[] for _ in range(min(count, len(self.branches)))]
