@@ -15,6 +15,7 @@ import argparse
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
@@ -62,11 +63,9 @@ def recordings(folder, count, seed):
     for file in files:
         rate, x = wavfile.read(file)
         x = x.astype("float32").reshape(len(x), -1).mean(1)[:rate]
-        x = np.pad(x, (0, rate - len(x))) / max(np.abs(x).max(), 1e-9)
-        signals.append(x)
-    size = max(map(len, signals))
+        signals.append(np.pad(x, (0, rate - len(x))) / max(np.abs(x).max(), 1e-9))
     print(f"{len(files)} of the recordings in {folder}, each as it is and reversed")
-    return np.stack([np.pad(x, (0, size - len(x))) for x in signals])
+    return keras.utils.pad_sequences(signals, dtype="float32", padding="post")
 
 
 def features(layer, x):

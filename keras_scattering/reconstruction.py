@@ -30,7 +30,7 @@ def reconstruct(
 
     over all signals b of a batch at once, by L-BFGS on the gradient of the layer. What comes back
     is one signal of many. Order 0, where there is one, tells the local mean; of all that oscillates
-    the coefficients tell neither the sign nor the phase, nor where it stands within the support of
+    the coefficients tell neither the sign nor the phase, nor where it stands within the window of
     the average. Order 1 alone tells how much there is in each band and not how that moves within
     the average, which order 2 returns in part. After a `"global"` average the signal is a texture
     of the same statistics. Fine averages (small `J`, `T` or `stride`) lose the least; with `T=0`

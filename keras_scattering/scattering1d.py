@@ -18,15 +18,18 @@ class Scattering1D(ScatteringLayer):
       S_2 x(n_1, n_2) = ||x * \psi_{n_1}| * \psi_{n_2}| * \phi$$
 
     with Morlet wavelets psi of centre frequency xi and width sigma, all n1, and all (n1, n2) whose
-    scales satisfy j2 > j1; phi is a Gaussian low-pass of support `T`. Convolutions are periodic on
-    the padded signal. Wavelets are normalised in l1, so that |S x| never exceeds max |x|.
+    scales satisfy j2 > j1; phi is a Gaussian low-pass, whose deviation in time is T / (0.2 pi)
+    samples. Convolutions are periodic on the padded signal. Wavelets are normalised in l1, so that
+    |S x| never exceeds max |x|.
 
     Args:
         J: log2 of the largest scale, in samples; from 1 to 62.
         Q: Wavelets an octave, of the first order or as a pair of the first and second; at most
             256.
-        T: Support of the average in samples: a number from 1 to the signal's size, None for 2**J,
-            `"global"` for the mean over the whole padded signal, or 0 for no average.
+        T: Scale of the average in samples, which sets the width of its Gaussian window: 1.6 T is
+            one standard deviation, 3.7 T the width at half height. A number from 1 to the signal's
+            size, None for 2**J, `"global"` for the mean over the whole padded signal, or 0 for no
+            average.
         stride: Step between output samples, a power of two of at most 2**floor(log2 T), which is
             what None stands for.
         max_order: 1 or 2.

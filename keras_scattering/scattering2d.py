@@ -25,8 +25,8 @@ class Scattering2D(ScatteringLayer):
     Args:
         J: log2 of the largest scale, in samples; from 1 to 62.
         L: Number of angles in a half turn, at most 256.
-        T: None for an average over windows of 2**J samples, `"global"` for the mean over the whole
-            padded image, or 0 for no average.
+        T: None for averages of the scale 2**J, with the Gaussian window phi; `"global"` for the
+            mean over the whole padded image; or 0 for no average.
         stride: Step between output samples on both axes, a power of two of at most 2**J, which is
             what None stands for.
         max_order: 1 or 2.

@@ -13,7 +13,7 @@ from keras_scattering.plans.timefrequency import FrequencyAxis, plan_timefrequen
 
 @keras.saving.register_keras_serializable(package="keras_scattering")
 class TimeFrequencyScattering(ScatteringLayer):
-    r"""Joint time-frequency scattering: sees chirps, which time scattering cannot tell from noise.
+    r"""Joint time-frequency scattering: sees whether a pattern rises or falls in frequency.
 
     $$S_1 x(n_{fr}) = |(|x * \psi_{n_1}| * \phi_T) \circledast \psi_{n_{fr}}| \quad
       S_2 x(n_2, n_{fr}) = ||x * \psi_{n_1}| * \psi_{n_2} \circledast \psi_{n_{fr}}| * \phi_T
@@ -22,18 +22,20 @@ class TimeFrequencyScattering(ScatteringLayer):
     where * convolves in time and the circled star along the log-frequency axis of the first-order
     wavelets n1. The filters along frequency are a low-pass (n_fr = 0, spin 0) and Morlet wavelets
     of both signs: spin +1 answers to rising patterns, spin -1 to falling ones. Paths of
-    spin +1 and -1 are averaged along frequency by phi_F, of support `F`; those of spin 0 are not.
+    spin +1 and -1 are averaged along frequency by phi_F; those of spin 0 are not. phi_T and phi_F
+    are Gaussians of deviation T / (0.2 pi) samples and F / (0.2 pi) wavelets.
 
     Args:
         J: log2 of the largest scale in time, in samples; from 1 to 62.
         J_fr: log2 of the largest scale along frequency, in first-order wavelets; from 1 to 16.
         Q: Wavelets an octave in time, of the first order or as a pair; at most 256.
-        T: Support of the average in time, in samples: a number from 1 to the signal's size, None
-            for 2**J, `"global"` for the mean over the whole padded signal, or 0 for none.
+        T: Scale of the average in time, in samples, which sets the width of its Gaussian window as
+            in `Scattering1D`: a number from 1 to the signal's size, None for 2**J, `"global"` for
+            the mean over the whole padded signal, or 0 for none.
         stride: Output step in time, a power of two of at most 2**floor(log2 T), which is the
             default.
         Q_fr: Wavelets an octave along frequency, at most 256.
-        F: Support of the average along frequency, in first-order wavelets: a number from 1 to
+        F: Scale of the average along frequency, in first-order wavelets: a number from 1 to
             2**J_fr, None for 2**J_fr, `"global"` for the mean over the whole padded axis, or 0.
         stride_fr: Output step along frequency, likewise.
         format: `"time"` lays the samples along frequency out as channels; `"joint"` gives each

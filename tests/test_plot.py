@@ -114,6 +114,8 @@ def test_scattergram_has_a_tone_where_and_when_it_sounds(data_format):
     assert low * 0.9 < 500 < high * 1.1
     assert corners[row, column, 0] > 0.5 * SAMPLES / RATE
     np.testing.assert_allclose(ax.get_xlim(), (0, SAMPLES / RATE))
+    assert corners[0, 0, 0] <= 0
+    assert corners[0, -1, 0] >= SAMPLES / RATE
     assert corners[0, 1, 0] - corners[0, 0, 0] == pytest.approx(16 / RATE)
 
 

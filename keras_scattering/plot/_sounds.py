@@ -69,9 +69,14 @@ def scattergram(
     step = 2**axis.log2_stride
     # The first output sample that is not padding stands this far into the signal.
     start = -axis.left % step
-    t = (start + step * (np.arange(len(rows) + 1) - 0.5)) / rate
+    t = start + step * (np.arange(len(rows) + 1) - 0.5)
+    t[0], t[-1] = min(t[0], 0), max(t[-1], axis.N)  # no blank strip at the signal's ends
     mesh = ax.pcolormesh(
-        t, _log_edges(meta["xi1"][first]) * rate, rows[:, first].T, cmap=HEAT, rasterized=True
+        t / rate,
+        _log_edges(meta["xi1"][first]) * rate,
+        rows[:, first].T,
+        cmap=HEAT,
+        rasterized=True,
     )
     ax.figure.colorbar(mesh, ax=ax, label="first-order coefficient")
     ax.set_yscale("log")
