@@ -112,6 +112,7 @@ def scatter(positions, charges):
         return gaussian_density(positions * SAMPLES, weights, (side, side, side))
 
     layer = HarmonicScattering3D(J=2, L=3, integral_powers=POWERS)
+    layer.build((None, side, side, side, densities.shape[-1]))  # or tf.data would trace it twice
     molecules = tf.data.Dataset.from_tensor_slices((positions, densities)).batch(BATCH)
     dataset = molecules.map(volumes).map(layer).prefetch(2)
     y = np.concatenate(list(dataset.as_numpy_iterator())).astype("float64")

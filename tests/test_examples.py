@@ -113,7 +113,7 @@ def test_spoken_digits_says_what_files_it_needs(tmp_path):
 
 
 def test_reconstruction(tmp_path):
-    arguments = ["--steps", "60", "--scales", "1", "--side", "64"]
+    arguments = ["--steps", "25", "--scales", "1", "--side", "32"]
     errors = load("reconstruction").main([*arguments, "--output-dir", str(tmp_path)])
     for kind, J in (("nerve cell", 3), ("digits", 2), ("photograph", 2)):
         found, baseline = errors[kind][J, "order 1"], errors[kind][J, "lowest frequencies"]

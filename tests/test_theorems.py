@@ -5,6 +5,7 @@ sampled every s is s**d times the sum of their squares, in d dimensions. Sources
 Invariant Scattering" (2012); Bruna & Mallat (2013); Andén & Mallat (2014).
 """
 
+import functools
 import itertools
 import math
 
@@ -22,18 +23,25 @@ def noise(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape)
 
 
+@functools.cache
+def made(rank, shape, **arguments):
+    """A layer for signals of a shape; the same for all who ask, as its filters take a while."""
+    layer = LAYERS[rank](**arguments)
+    layer.build((None, *shape))
+    return layer
+
+
 def scatter(x, dtype="float64", padding="none", channels=False, **arguments):
     """Coefficients of a batch of signals; a list of arrays for T=0."""
-    layer = LAYERS[np.ndim(x) - 1 - channels](**arguments, dtype=dtype, padding=padding)
+    rank = np.ndim(x) - 1 - channels
+    layer = made(rank, np.shape(x)[1:], dtype=dtype, padding=padding, **arguments)
     y = layer(np.asarray(x, dtype))
     return [path.numpy() for path in y] if isinstance(y, list) else y.numpy()
 
 
-def paths(x, padding="none", **arguments):
+def paths(x, dtype="float64", padding="none", **arguments):
     """The metadata of the paths for a batch of signals."""
-    layer = LAYERS[np.ndim(x) - 1](**arguments, padding=padding)
-    layer.build(np.shape(x))
-    return layer.meta()
+    return made(np.ndim(x) - 1, np.shape(x)[1:], dtype=dtype, padding=padding, **arguments).meta()
 
 
 def assert_close(y, expected, rtol=ROUNDING):
