@@ -139,7 +139,7 @@ def test_as_a_layer_of_another_model(exported, case):
 
 @pytest.mark.parametrize(
     ("layer", "shape", "megabytes"),
-    [(Scattering2D(J=2), (28, 28), 5), (Scattering1D(J=6, Q=8), (2**14,), 10)],
+    [(Scattering2D(J=2), (28, 28), 5), (Scattering1D(J=8, Q=8), (2**16,), 60)],
     ids=["images", "audio"],
 )
 def test_size_on_disk(layer, shape, megabytes, tmp_path):

@@ -158,7 +158,7 @@ def test_onnx_runtime_runs_it(case, tmp_path):
 
 
 def test_ffts_are_refused_where_the_documentation_says(tmp_path):
-    native, _ = make_models(SMALL[0])
+    native, _ = make_models(LONG)
     file = str(tmp_path / "model.tflite")
     with pytest.raises(Exception, match=r"TensorList|FFT"):
         native.export(file, format="litert", verbose=False, target_spec=BUILTINS)
