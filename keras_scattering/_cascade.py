@@ -6,6 +6,7 @@ which would otherwise compute all branches at once and hold them all in memory.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -26,16 +27,16 @@ from keras_scattering.plans.plan import Branch, Design, Plan, Stack
 _PARALLEL = 2
 
 
-def _after(x: Spectrum, done: Sequence[tf.Tensor]) -> Spectrum:
-    """The same spectrum, not to be read before all but the last of the given tensors are there."""
+def _after(x: Spectrum, done: Sequence[Any]) -> Spectrum:
+    """The same spectrum, not to be read before all but the last of what is given is done."""
     if len(done) < _PARALLEL or tf.executing_eagerly():
         return x
     with tf.control_dependencies([done[-_PARALLEL]]):
         return Spectrum(tf.identity(x.planes), x.lines)
 
 
-def _run(branch: Branch, x: Spectrum, weights: Weights, stacked: bool) -> list[tf.Tensor]:
-    """The averages (b, paths, *outputs) of the nodes of a branch, if of one size in one tensor."""
+def _run(branch: Branch, x: Spectrum, weights: Weights) -> list[tf.Tensor]:
+    """The averages (b, paths, *outputs) of the nodes of a branch."""
     spectra = {0: x}
     outputs: list[tf.Tensor] = []
     for i, node in enumerate(branch.nodes, start=1):
@@ -48,7 +49,7 @@ def _run(branch: Branch, x: Spectrum, weights: Weights, stacked: bool) -> list[t
             spectra[i] = spectrum(u, node.lines, weights)
         if node.average:
             outputs.append(average(u, node.average, weights))
-    return [tf.concat(outputs, 1)] if stacked else outputs
+    return outputs
 
 
 def _power_of_two(x: tf.Tensor) -> tf.Tensor:
@@ -84,12 +85,16 @@ def coefficients(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> 
     u = extend((x / size)[:, None], design.padding)
     outputs = [average(u, design.average, weights)] if design.average else []
     x_hat = spectrum(u, design.lines, weights)
+    done: list[Any] = [*outputs]
     for branch in design.branches:
-        outputs += _run(branch, _after(x_hat, outputs), weights, plan.stacked)
+        made = _run(branch, _after(x_hat, done), weights)
+        outputs += made
+        done.append(tf.group(*made))
+    if plan.stacked:
+        outputs = [tf.concat(outputs, 1)]
     gain = tf.concat([power(tf.reshape(size, (-1, 1)), q) for q in plan.degrees], 1)
     gains = [tf.reshape(gain, (-1, *[1] * (len(y.shape) - 2), gain.shape[1])) for y in outputs]
-    outputs = [y * gain for y, gain in zip(outputs, gains, strict=True)]
-    return [tf.concat(outputs, 1)] if plan.stacked else outputs
+    return [y * gain for y, gain in zip(outputs, gains, strict=True)]
 
 
 def in_order(
