@@ -303,7 +303,7 @@ def test_a_layer_that_compiles_itself_agrees(case, few_at_once):
     graph = tf.function(layer).get_concrete_function(tf.TensorSpec((None, *case.shape))).graph
     functions = graph.as_graph_def().library.function
     assert any(function.attr["_XlaMustCompile"].b for function in functions)
-    for batch in (5, 0):
+    for batch in (5, 1, 0):
         assert_close(layer(x[:batch]), plain(x[:batch]))
     assert_close(model.predict(x, verbose=0), plain(x))
     assert_close(gradient(layer, x), gradient(plain, x))
@@ -316,7 +316,8 @@ def takes_single(case):
 
 @pytest.mark.parametrize(
     ("case", "batched", "built"),
-    [(case, True, built) for case in SMALL for built in (False, True)]
+    [(case, True, False) for case in CASES]
+    + [(case, True, True) for case in SMALL]
     + [(case, False, not takes_single(case)) for case in CASES],
     ids=lambda value: getattr(value, "name", str(value)),
 )
