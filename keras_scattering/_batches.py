@@ -6,23 +6,28 @@ waiting than they share out each operation.
 
 XLA fuses the passes over memory of which an ordinary graph has many. But on CPUs its runtime does
 nearly one thing after the other, so that a cascade compiled as a whole keeps little more than one
-core busy. So the branches are dealt into shares of like cost, and the batch into halves; each share
-of each half is a cluster, and TensorFlow runs clusters side by side.
+core busy. So the batch is dealt into halves, and the branches into shares of like cost; each share
+of each half is a cluster, and TensorFlow runs clusters side by side. What comes before the branches
+is little, and would have to be compiled for each share: it stays outside.
 """
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from keras_scattering._cascade import coefficients, in_order
+from keras_scattering._cascade import coefficients, in_order, run
+from keras_scattering._spectral import Spectrum
 from keras_scattering._weights import Weights
-from keras_scattering.plans.plan import Design, Plan
+from keras_scattering.plans.plan import Branch, Design, Plan
 
 # Real samples of the largest set of signals of a part: their temporaries fit in a cache.
-_WORKING_SET = 2**19
+_WORKING_SET = 2**20
+_CLUSTER_WORKING_SET = 2**19
 # Eagerly every operation has a cost of its own, so that larger parts pay.
 _EAGER_WORKING_SET = 2**24
 # Real samples of all signals of a share, for one item: XLA allocates for many of them at once, and
@@ -30,73 +35,90 @@ _EAGER_WORKING_SET = 2**24
 _SHARE = 2**21
 _PARALLEL = 2
 
-_compile = functools.partial(tf.function, jit_compile=True, autograph=False)
+# Freed memory that lies at the end of the heap goes back to the system if it is more than twice the
+# largest block that glibc has ever mapped on its own and seen freed; its pages come anew, one fault
+# each, in the next call. This block is as large as counts, and costs nothing: no page is touched.
+np.empty(2**25 - 2**14, np.uint8)
+
+Apply = Callable[[Callable, Sequence[tf.Tensor], int], Any]
+"""Gives the results, as many as it is told, of a function of tensors."""
 
 
-def _as_it_is(function: Callable) -> Callable:
-    return function
+def _anew(apply: Apply, function: Callable, tensors: Sequence[tf.Tensor], outputs: int) -> Any:
+    """Apply a function to tensors in such a way that its gradient computes it anew.
 
-
-def _over_parts(
-    function: Callable, parts: Sequence[tf.Tensor], outputs: int, compiler: Callable
-) -> Any:
-    """Apply a function of tensors to each of a few parts (count, ...), in a loop of the graph.
-
-    The gradient computes each part anew, so that training holds the signals of a few parts as well.
-    `compiler` is applied to what computes a part, and to what computes its gradient.
+    So training holds no signals but those of the parts under way. The gradient is a function of
+    tensors that is applied in the same way.
     """
 
     @tf.autograph.experimental.do_not_convert  # exporting traces gradients on their own
-    def adjoint(*tensors: tf.Tensor) -> Any:
-        inputs, slopes = tensors[: len(parts)], tensors[len(parts) :]
+    def adjoint(*both: tf.Tensor) -> Any:
+        inputs, slopes = both[: len(tensors)], both[len(tensors) :]
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             results = function(*inputs)
         return list(tape.gradient(results, inputs, slopes, tf.UnconnectedGradients.ZERO))
 
     @tf.custom_gradient
-    def run(*parts: tf.Tensor) -> tuple[Any, Callable]:
-        once = compiler(function)
-        kinds = [parts[0].dtype] * outputs
-        results = tf.map_fn(
-            lambda part: once(*part),
-            parts,
-            parallel_iterations=_PARALLEL,
-            fn_output_signature=kinds,
-        )
-        return results, lambda *slopes: _over_parts(adjoint, parts + slopes, len(parts), compiler)
+    def run(*tensors: tf.Tensor) -> tuple[Any, Callable]:
+        results = apply(function, tensors, outputs)
+        return results, lambda *slopes: _anew(apply, adjoint, tensors + slopes, len(tensors))
 
-    return run(*parts)
+    return run(*tensors)
+
+
+def _loop(function: Callable, parts: Sequence[tf.Tensor], outputs: int) -> Any:
+    """Apply a function to each of a few parts (count, ...), in a loop of the graph."""
+    return tf.map_fn(
+        lambda part: function(*part),
+        tuple(parts),
+        parallel_iterations=_PARALLEL,
+        fn_output_signature=[parts[0].dtype] * outputs,
+    )
+
+
+def _cluster(function: Callable, tensors: Sequence[tf.Tensor], outputs: int) -> Any:
+    """Apply a function compiled by XLA."""
+    return tf.function(function, jit_compile=True, autograph=False)(*tensors)
 
 
 def _in_parts(
-    function: Callable, x: tf.Tensor, count: Any, outputs: int, compiler: Callable = _as_it_is
+    function: Callable, tensors: Sequence[tf.Tensor], count: Any, outputs: int
 ) -> list[tf.Tensor]:
-    """Apply a function of signals (batch, ...) to a number of equal parts of the batch."""
-    batch = tf.shape(x)[0]
+    """Apply a function of tensors (batch, ...) to a number of equal parts of the batch."""
+    batch = tf.shape(tensors[0])[0]
     each = -(-batch // count)
     # XLA needs one shape for all parts: fewer than `count` rows are padding.
-    x = tf.pad(x, [(0, count * each - batch), *[(0, 0)] * (len(x.shape) - 1)])
-    parts = tf.reshape(x, (count, each, *x.shape[1:]))
-    results = _over_parts(function, (parts,), outputs, compiler)
+    more = count * each - batch
+    parts = [
+        tf.reshape(
+            tf.pad(x, [(0, more), *[(0, 0)] * (len(x.shape) - 1)]), (count, each, *x.shape[1:])
+        )
+        for x in tensors
+    ]
+    results = _anew(_loop, function, parts, outputs)
     return [tf.reshape(y, (count * each, *y.shape[2:]))[:batch] for y in results]
 
 
-def _scatter(
-    plan: Plan, design: Design, weights: Weights, x: tf.Tensor, least: int
+def _few(
+    function: Callable, tensors: Sequence[tf.Tensor], outputs: int, most: int, least: int
 ) -> list[tf.Tensor]:
-    """`coefficients` by a few items at a time, in at least so many parts if the batch has them."""
-    function = functools.partial(coefficients, plan, design, weights)
-    working_set = _EAGER_WORKING_SET if tf.executing_eagerly() else _WORKING_SET
-    most = 2 ** int(math.log2(max(1, working_set // design.samples)))  # divides most batches
-    if x.shape[0] is None:
-        batch = tf.shape(x)[0]
+    """Apply it to at most so many items at a time, in at least so many parts of the batch."""
+    size = tensors[0].shape[0]
+    if size is None:
+        batch = tf.shape(tensors[0])[0]
         count = tf.maximum(-(-batch // most), tf.clip_by_value(batch, 1, least))
     else:
-        count = max(-(-x.shape[0] // most), min(x.shape[0], least), 1)
+        count = max(-(-size // most), min(size, least), 1)
         if count == 1:
-            return function(x)
-    return _in_parts(function, x, count, 1 if plan.stacked else len(design.rows))
+            return function(*tensors)
+    return _in_parts(function, tensors, count, outputs)
+
+
+def _items(working_set: int, branches: Sequence[Branch]) -> int:
+    """How many items make a working set: a power of two, which divides most batches."""
+    samples = max(branch.samples for branch in branches)
+    return 2 ** int(math.log2(max(1, working_set // samples)))
 
 
 @tf.autograph.experimental.do_not_convert
@@ -106,17 +128,22 @@ def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[
     Returns:
         If the plan is stacked, one tensor (batch, paths, *outputs); else one a path.
     """
+    orders = functools.partial(run, plan, design.branches, weights)
+    function = functools.partial(coefficients, plan, design, weights, orders=orders)
     if weights.products:  # the runtimes that products are for have no loops
-        outputs = coefficients(plan, design, weights, x)
+        outputs = function(x)
     else:
-        outputs = _scatter(plan, design, weights, x, 1 if tf.executing_eagerly() else _PARALLEL)
+        eager = tf.executing_eagerly()
+        most = _items(_EAGER_WORKING_SET if eager else _WORKING_SET, design.branches)
+        made = 1 if plan.stacked else len(design.rows)
+        outputs = _few(function, [x], made, most, 1 if eager else _PARALLEL)
     return in_order(plan, design.rows, outputs)
 
 
 def compiled(
     plan: Plan, design: Design, size: tuple[int, ...], products: bool
 ) -> Callable[[Weights, tf.Tensor], list[tf.Tensor]]:
-    """`scatter` in XLA clusters, for signals of a size.
+    """`scatter` whose branches are XLA clusters, for signals of a size.
 
     It is traced once, and compiled once for each size that half of a batch has.
     """
@@ -126,17 +153,33 @@ def compiled(
         tf.TensorSpec((None, *size), dtype),
     ]
     shares = design.shares(max(_PARALLEL, -(-design.cost // _SHARE)))
+    order = [(0,)] * (design.average is not None)
+    order += [rows for share in shares for branch in share for rows in branch.rows]
+
+    def cluster(share: Sequence[Branch], weights: Weights, x_hat: Spectrum) -> list[tf.Tensor]:
+        """What a share makes of spectra; a loop within the cluster takes a few items at a time."""
+        made = 1 if plan.stacked else sum(len(branch.rows) for branch in share)
+
+        def few(*planes: tf.Tensor) -> list[tf.Tensor]:
+            return run(plan, share, weights, Spectrum(tf.stack(planes), x_hat.lines))
+
+        def all_items(*planes: tf.Tensor) -> list[tf.Tensor]:
+            return _few(few, planes, made, _items(_CLUSTER_WORKING_SET, share), 1)
+
+        return _anew(_cluster, all_items, tf.unstack(x_hat.planes), made)
 
     @tf.function(input_signature=signature, autograph=False)
-    def run(tensors: dict[str, tf.Tensor], x: tf.Tensor) -> list[tf.Tensor]:
+    def transform(tensors: dict[str, tf.Tensor], x: tf.Tensor) -> list[tf.Tensor]:
         weights = Weights(tensors, products)
-        count = tf.clip_by_value(tf.shape(x)[0], 1, _PARALLEL)
-        outputs: list[tf.Tensor] = []
-        for share in shares:
-            function = functools.partial(_scatter, plan, share, weights, least=1)
-            made = 1 if plan.stacked else len(share.rows)
-            outputs += _in_parts(function, x, count, made, _compile)
-        return in_order(plan, [rows for share in shares for rows in share.rows], outputs)
+        inside = dataclasses.replace(weights, fused=True)
 
-    # Not `run` itself, which Keras would save with the layer.
-    return lambda weights, x: run(weights.tensors, x)
+        def orders(x_hat: Spectrum) -> list[tf.Tensor]:
+            return [y for share in shares for y in cluster(share, inside, x_hat)]
+
+        function = functools.partial(coefficients, plan, design, weights, orders=orders)
+        count = tf.clip_by_value(tf.shape(x)[0], 1, _PARALLEL)
+        outputs = _in_parts(function, [x], count, 1 if plan.stacked else len(order))
+        return in_order(plan, order, outputs)
+
+    # Not `transform` itself, which Keras would save with the layer.
+    return lambda weights, x: transform(weights.tensors, x)

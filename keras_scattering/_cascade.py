@@ -5,7 +5,7 @@ its signals are dropped before the next branch begins. Control dependencies tell
 which would otherwise compute all branches at once and hold them all in memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from keras_scattering._joint import pictures
 from keras_scattering._spectral import (
     Spectrum,
     average,
+    complete,
     extend,
     power,
     respond,
@@ -36,7 +37,7 @@ def _after(x: Spectrum, done: Sequence[Any]) -> Spectrum:
 
 
 def _run(branch: Branch, x: Spectrum, weights: Weights) -> list[tf.Tensor]:
-    """The averages (b, paths, *outputs) of the nodes of a branch."""
+    """The averages (b, paths, ...) of the nodes of a branch, not yet complete."""
     spectra = {0: x}
     outputs: list[tf.Tensor] = []
     for i, node in enumerate(branch.nodes, start=1):
@@ -74,8 +75,27 @@ def _size(x: tf.Tensor, products: bool) -> tf.Tensor:
     return tf.stop_gradient(tf.where(normal, largest, tf.ones_like(largest)))
 
 
-def coefficients(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[tf.Tensor]:
-    """Coefficients of signals (batch, *size) in the order of the design: of `design.rows`.
+def run(plan: Plan, branches: Sequence[Branch], weights: Weights, x: Spectrum) -> list[tf.Tensor]:
+    """What branches make of spectra: one tensor if the plan is stacked, else one a group."""
+    outputs: list[tf.Tensor] = []
+    done: list[Any] = []
+    for branch in branches:
+        made = _run(branch, _after(x, done), weights)
+        outputs += made
+        done.append(tf.group(*made))
+    if not plan.stacked:
+        return outputs
+    return [complete(tf.concat(outputs, 1), branches[0].average)]
+
+
+def coefficients(
+    plan: Plan,
+    design: Design,
+    weights: Weights,
+    x: tf.Tensor,
+    orders: Callable[[Spectrum], list[tf.Tensor]],
+) -> list[tf.Tensor]:
+    """Coefficients of signals (batch, *size): of order 0, and what `orders` makes of spectra.
 
     Returns:
         If the plan is stacked, one tensor (batch, paths, *outputs); else one a group of paths.
@@ -83,13 +103,10 @@ def coefficients(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> 
     # Moduli square their input: signals of unit size neither overflow nor vanish in doing so.
     size = _size(x, weights.products)
     u = extend((x / size)[:, None], design.padding)
-    outputs = [average(u, design.average, weights)] if design.average else []
-    x_hat = spectrum(u, design.lines, weights)
-    done: list[Any] = [*outputs]
-    for branch in design.branches:
-        made = _run(branch, _after(x_hat, done), weights)
-        outputs += made
-        done.append(tf.group(*made))
+    outputs = []
+    if design.average:
+        outputs = [complete(average(u, design.average, weights), design.average)]
+    outputs += orders(spectrum(u, design.lines, weights))
     if plan.stacked:
         outputs = [tf.concat(outputs, 1)]
     gain = tf.concat([power(tf.reshape(size, (-1, 1)), q) for q in plan.degrees], 1)

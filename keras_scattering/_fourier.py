@@ -56,25 +56,34 @@ def _weights(size: tuple[int, ...], dtype: tf.DType) -> tf.Tensor:
     return tf.constant(twice, dtype)
 
 
-def half_spectrum(u: tf.Tensor, rank: int) -> tf.Tensor:
-    """Lines 0 .. n/2, on the last axis, of the transform of signals: planes (2, ..., lines)."""
+def half_spectrum(u: tf.Tensor, rank: int) -> Planes:
+    """Lines 0 .. n/2, on the last axis, of the transform of signals."""
     size = tuple(u.shape[-rank:])
 
     @tf.custom_gradient
-    def transform(u: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    def transform(u: tf.Tensor) -> tuple[Planes, Callable]:
         y = _RFFT[rank](u)
-        planes = tf.stack([tf.math.real(y), tf.math.imag(y)])
-        return planes, lambda slope: from_half(slope / _weights(size, slope.dtype), size)
+
+        def gradient(real: tf.Tensor, imag: tf.Tensor) -> tf.Tensor:
+            weights = _weights(size, real.dtype)
+            return from_half(real / weights, imag / weights, size)
+
+        return (tf.math.real(y), tf.math.imag(y)), gradient
 
     return transform(u)
 
 
-def from_half(planes: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
+def from_half(real: tf.Tensor, imag: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
     """The inverse of `half_spectrum`, for signals of a size."""
 
     @tf.custom_gradient
-    def transform(planes: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        y = _IRFFT[len(size)](tf.complex(planes[0], planes[1]), size)
-        return y, lambda slope: half_spectrum(slope, len(size)) * _weights(size, slope.dtype)
+    def transform(real: tf.Tensor, imag: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        y = _IRFFT[len(size)](tf.complex(real, imag), size)
 
-    return transform(planes)
+        def gradient(slope: tf.Tensor) -> list[tf.Tensor]:
+            weights = _weights(size, slope.dtype)
+            return [plane * weights for plane in half_spectrum(slope, len(size))]
+
+        return y, gradient
+
+    return transform(real, imag)

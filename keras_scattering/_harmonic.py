@@ -11,8 +11,10 @@ from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import HarmonicBank
 
 
-def _real_signals(planes: tf.Tensor, size: tuple[int, ...], weights: Weights) -> tf.Tensor:
-    return (_products.from_half if weights.products else from_half)(planes, size)
+def _real_signals(
+    real: tf.Tensor, imag: tf.Tensor, size: tuple[int, ...], weights: Weights
+) -> tf.Tensor:
+    return (_products.from_half if weights.products else from_half)(real, imag, size)
 
 
 def _nyquist(real: tf.Tensor, imag: tf.Tensor, bank: HarmonicBank, weights: Weights) -> tf.Tensor:
@@ -27,7 +29,7 @@ def _nyquist(real: tf.Tensor, imag: tf.Tensor, bank: HarmonicBank, weights: Weig
             tf.expand_dims(tf.gather(part, n // 2, axis=2 + axis)[..., :half], 2)
             for part in (real, imag)
         )
-        wave = _real_signals(tf.stack([plane_i * h, -plane_r * h]), others, weights)
+        wave = _real_signals(plane_i * h, -plane_r * h, others, weights)
         signs = np.where(np.arange(n) % 2, -1.0, 1.0) / n
         shape = [n if a == axis else 1 for a in range(3)]
         wave = tf.expand_dims(wave, 3 + axis) * tf.constant(signs.reshape(shape), wave.dtype)
@@ -47,8 +49,8 @@ def norm(planes: tf.Tensor, bank: HarmonicBank, weights: Weights) -> tf.Tensor:
     real, imag = tf.unstack(planes)
     if bank.odd:
         real, imag = -imag, real  # times i, so that odd filters give real responses
-        planes = tf.stack([real, imag])
-    y = _real_signals(tf.expand_dims(planes, 3) * weights[bank.filters], bank.size, weights)
+    filtered = [tf.expand_dims(plane, 2) * weights[bank.filters] for plane in (real, imag)]
+    y = _real_signals(*filtered, bank.size, weights)
     if not bank.nyquist:
         return _root(tf.reduce_sum(y * y, 2))
     wave = _nyquist(real, imag, bank, weights)

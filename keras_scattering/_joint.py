@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from keras_scattering._spectral import Spectrum, apply, average, convolve, modulus
+from keras_scattering._spectral import Spectrum, apply, average, complete, convolve, modulus
 from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import Bank, Stack
 
@@ -29,6 +29,7 @@ def pictures(
             u = apply(tf.reshape(u, (-1, u.shape[1], mix.filters, lowpass.shape[0])), lowpass)
             u = tf.reshape(u, (-1, u.shape[1], mix.filters * lowpass.shape[1]))
         u = average(tf.linalg.matrix_transpose(u), mix.average, weights)
+        u = complete(u, mix.average)
         if stack.joint:
             u = tf.reshape(u, (-1, mix.filters, u.shape[1] // mix.filters, *u.shape[2:]))
             if len(u.shape) == 4:

@@ -121,7 +121,7 @@ def inverse(planes: tf.Tensor, rank: int) -> tuple[tf.Tensor, tf.Tensor]:
     return y[0], y[1]
 
 
-def from_half(planes: tf.Tensor, size: Sequence[int]) -> tf.Tensor:
+def from_half(real: tf.Tensor, imag: tf.Tensor, size: Sequence[int]) -> tf.Tensor:
     """Real signals of a size from lines 0 .. n/2, on the last axis, of their spectra."""
     *others, n = size
     half = range(n // 2 + 1)
@@ -129,5 +129,6 @@ def from_half(planes: tf.Tensor, size: Sequence[int]) -> tf.Tensor:
     scale = tuple((1 if 2 * k in (0, n) else 2) / math.prod(size) for k in half)
     axes = [_Axis(m, range(m), range(m), 1) for m in others]
     axes.append(_Axis(n, half, range(n), 1, scale))
+    planes = tf.stack([real, imag])
     y = _transform(tf.reshape(planes, (2, -1, *planes.shape[-len(size) :])), axes, 1)
     return tf.reshape(y, (-1, *planes.shape[2 : -len(size)], *size))

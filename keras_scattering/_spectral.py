@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering import _products
+from keras_scattering._folding import cut, fold, join
 from keras_scattering._fourier import half_spectrum, inverse
 from keras_scattering._harmonic import norm
 from keras_scattering._weights import Weights
@@ -37,35 +38,23 @@ class Spectrum(NamedTuple):
     lines: Box
 
 
-def _cut(x: tf.Tensor, start: Sequence[int], size: Sequence[int]) -> tf.Tensor:
-    """A box of the last axes."""
-    if tuple(x.shape[-len(size) :]) == tuple(size):
-        return x
-    other = len(x.shape) - len(size)
-    return tf.slice(x, [0] * other + [*start], [-1] * other + [*size])
-
-
-def _join(pieces: Sequence[tf.Tensor], axis: int) -> tf.Tensor:
-    return pieces[0] if len(pieces) == 1 else tf.concat(pieces, axis)
-
-
 def _run(x: tf.Tensor, axis: int, run: slice) -> tf.Tensor:
     """A run of one of the last axes (`axis` negative), perhaps backwards."""
     first, last = sorted((run.start, (run.stop if run.stop is not None else -1) - run.step))
     whole = x.shape[axis + 1 :] if axis < -1 else ()
-    x = _cut(x, [first, *[0] * len(whole)], [last - first + 1, *whole])
+    x = cut(x, [first, *[0] * len(whole)], [last - first + 1, *whole])
     return x if run.step > 0 else tf.reverse(x, [axis])  # a negative stride is far slower
 
 
 def _take(x: tf.Tensor, axis: int, index: np.ndarray) -> tf.Tensor:
     """Elements of an axis by constant indices that make few runs."""
-    return _join([_run(x, axis, run) for run in runs(index)], axis)
+    return join([_run(x, axis, run) for run in runs(index)], axis)
 
 
 def extend(x: tf.Tensor, padding: Sequence[Padding]) -> tf.Tensor:
     """Pad the last axes of a signal (..., *size)."""
     for axis, rule in enumerate(padding, start=-len(padding)):
-        x = _join([_run(x, axis, run) for run in rule.pieces], axis)
+        x = join([_run(x, axis, run) for run in rule.pieces], axis)
     if any(any(rule.zeros) for rule in padding):
         batch_axes = len(x.shape) - len(padding)
         x = tf.pad(x, [(0, 0)] * batch_axes + [rule.zeros for rule in padding])
@@ -80,7 +69,7 @@ def spectrum(u: tf.Tensor, lines: Box, weights: Weights) -> Spectrum:
     if weights.products:
         return Spectrum(_products.lines(u, lines), lines)
     rank = len(lines)
-    planes = half_spectrum(u, rank)
+    planes = tf.stack(half_spectrum(u, rank))
     size = u.shape[-rank:]
     wanted = [np.arange(start, stop) for start, stop in lines]
     last = wanted[-1] % size[-1]
@@ -96,23 +85,23 @@ def spectrum(u: tf.Tensor, lines: Box, weights: Weights) -> Spectrum:
             conjugate = tf.constant([1, -1], piece.dtype, (2, *[1] * (rank + 2)))
             piece = tf.reverse(piece, list(range(-rank, 0))) * conjugate
         pieces.append(piece)
-    return Spectrum(_join(pieces, -1), lines)
+    return Spectrum(join(pieces, -1), lines)
 
 
 def convolve(x: Spectrum, bank: Bank, weights: Weights) -> tuple[tf.Tensor, tf.Tensor]:
     """Filter signals (b, p, *n) to (b, p, F, *size), sub-sampled: real and imaginary parts."""
     first = [start for start, _ in x.lines]
-    outputs = []
-    for window in bank.windows:
-        filters = tf.unstack(weights[window.filters])
-        origin, size = np.subtract(window.origin, first), np.array(bank.size)
-        starts = [(origin + size * block).tolist() for block in np.ndindex(*window.blocks)]
-        terms = [
-            tf.expand_dims(_cut(x.planes, start, bank.size), 3) * block
-            for start, block in zip(starts, filters, strict=True)
-        ]
-        outputs.append(terms[0] if len(terms) == 1 else tf.add_n(terms))
-    planes = _join(outputs, 3)
+    windows = [
+        (
+            weights[window.filters],
+            [
+                np.subtract(window.origin, first) + np.multiply(block, bank.size)
+                for block in np.ndindex(*window.blocks)
+            ],
+        )
+        for window in bank.windows
+    ]
+    planes = fold(x.planes, windows, bank.size, plain=weights.products or weights.fused)
     if weights.products:
         return _products.inverse(planes, len(bank.size))
     real, imag = tf.unstack(planes)
@@ -159,24 +148,17 @@ def apply(u: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
 
 
 def _matrix_lowpass(u: tf.Tensor, rule: LowPass, weights: Weights) -> tf.Tensor:
-    if rule.blocks == 1:
-        for name in reversed(rule.matrices):
-            u = apply(u, weights[name])
-            if len(rule.matrices) > 1:  # the next axis comes last; after two steps all is in order
-                u = tf.linalg.matrix_transpose(u)
-        return u
-    matrix = weights[rule.matrices[0]]
-    frames = tf.reshape(u, (-1, u.shape[1], rule.blocks, matrix.shape[0]))
-    before, own, after = tf.split(apply(frames, matrix), 3, axis=-1)
-    ring = np.arange(rule.blocks)
-    before, after = _take(before, -2, np.roll(ring, -1)), _take(after, -2, np.roll(ring, 1))
-    total = tf.add_n([before, own, after])
-    total = tf.reshape(total, (-1, u.shape[1], rule.blocks * own.shape[-1]))
-    return _run(total, -1, slice(*rule.keep, 1))
+    if rule.blocks > 1:
+        u = tf.reshape(u, (-1, u.shape[1], rule.blocks, u.shape[-1] // rule.blocks))
+    *others, last = (weights[name] for name in rule.matrices)
+    u = apply(u, last)
+    for matrix in others:
+        u = apply(tf.linalg.matrix_transpose(u), matrix)
+    return u
 
 
 def average(u: tf.Tensor, rule: Average, weights: Weights) -> tf.Tensor:
-    """Average signals (b, p, *n) as the plan says, to (b, p, *outputs)."""
+    """Average signals (b, p, *n) as the plan says, to what `complete` makes (b, p, *outputs)."""
     match rule:
         case LowPass():
             return _matrix_lowpass(u, rule, weights)
@@ -191,3 +173,17 @@ def average(u: tf.Tensor, rule: Average, weights: Weights) -> tf.Tensor:
             return tf.stack(sums, axis=-1)
         case Crop():
             return u[(..., *[slice(*span) for span in rule.keep])]
+
+
+def complete(y: tf.Tensor, rule: Average | None) -> tf.Tensor:
+    """What is left of averages by matrices, of many paths at once: it does not depend on those."""
+    match rule:
+        case LowPass(matrices=(_, _)):
+            return tf.linalg.matrix_transpose(y)
+        case LowPass(blocks=blocks) if blocks > 1:
+            before, own, after = tf.split(y, 3, axis=-1)
+            ring = np.arange(blocks)
+            before, after = _take(before, -2, np.roll(ring, -1)), _take(after, -2, np.roll(ring, 1))
+            total = tf.reshape(before + own + after, (-1, y.shape[1], blocks * own.shape[-1]))
+            return _run(total, -1, slice(*rule.keep, 1))
+    return y

@@ -1,4 +1,4 @@
-"""What the cascade computes with: the arrays of a design as tensors, and the kind of transforms."""
+"""What the cascade computes with: the arrays of a design as tensors, and by which operations."""
 
 import dataclasses
 
@@ -7,10 +7,11 @@ import tensorflow as tf
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """Tensors by name, and whether Fourier transforms are to be products with real matrices."""
+    """Tensors by name, and what is known of where they meet their signals."""
 
     tensors: dict[str, tf.Tensor]
-    products: bool = False
+    products: bool = False  # Fourier transforms are to be products with real matrices
+    fused: bool = False  # it is XLA that compiles the operations
 
     def __getitem__(self, name: str) -> tf.Tensor:
         return self.tensors[name]

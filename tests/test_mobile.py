@@ -55,7 +55,7 @@ def test_products_are_fourier_transforms(size):
 
     half = planes[..., : size[-1] // 2 + 1]
     wanted = np.fft.irfftn(half[0] + 1j * half[1], size, axes)
-    assert_close(_products.from_half(tf.constant(half), size), wanted, 1e-13)
+    assert_close(_products.from_half(*tf.constant(half), size), wanted, 1e-13)
 
 
 @every([LONG, *CASES])

@@ -175,6 +175,11 @@ class Branch:
         return max(read, *(node.samples for node in self.nodes), 1)
 
     @property
+    def average(self) -> Average | None:
+        """How its nodes are averaged, with other matrices: what of it is left to do is the same."""
+        return next((n.average for n in self.nodes if isinstance(n, Node) and n.average), None)
+
+    @property
     def cost(self) -> int:
         """Samples of all signals, for one item of a batch: what its time grows with."""
         return sum(node.samples for node in self.nodes)
@@ -221,19 +226,12 @@ class Design:
         """Samples of all signals, for one item of a batch."""
         return sum(branch.cost for branch in self.branches)
 
-    def shares(self, count: int) -> list["Design"]:
-        """The branches dealt into at most `count` designs of like cost, order 0 to the first."""
+    def shares(self, count: int) -> list[list[Branch]]:
+        """The branches dealt into at most `count` groups of like cost."""
         dealt: list[list[int]] = [[] for _ in range(min(count, len(self.branches)))]
         for i in sorted(range(len(self.branches)), key=lambda i: -self.branches[i].cost):
             min(dealt, key=lambda share: sum(self.branches[i].cost for i in share)).append(i)
-        return [
-            dataclasses.replace(
-                self,
-                average=None if n else self.average,
-                branches=tuple(self.branches[i] for i in sorted(share)),
-            )
-            for n, share in enumerate(dealt)
-        ]
+        return [[self.branches[i] for i in sorted(share)] for share in dealt]
 
 
 def column(values: Sequence[float], index: np.ndarray) -> np.ndarray:

@@ -184,15 +184,24 @@ class TimeAxis(Grid):
         if self.support > _DENSE_OUTPUTS * 2**self.log2_stride:
             return SpectralLowPass(self.spectral_lowpass(arrays, name, k), keep)
         h = np.fft.ifft(self.coarsen(self.phi[None], k)[0]).real
+        blocks = self._frames(arrays.threshold)
+        if blocks == 1:
+            return LowPass((arrays.add(name, circulant(h, step, range(*keep))),))
+        frame = outputs // blocks
+        matrix = circulant(h, step, range(-frame, 2 * frame), n // blocks)
+        return LowPass((arrays.add(name, matrix),), blocks, keep)
+
+    def _frames(self, threshold: float) -> int:
+        """Frames of at least the low-pass's reach to cut signals of any sampling into, or 1."""
+        (outputs,) = self.size(self.log2_stride)
         # In time the low-pass is a Gaussian of deviation 1 / (2 pi sigma).
-        deviation = self.support / (2 * math.pi * SIGMA0 * 2**k)
-        reach = math.ceil(_deviations(arrays.threshold) * deviation) + 1
-        for blocks in range(outputs // 2, 3, -1):
-            if outputs % blocks == 0 and n // blocks >= reach:
-                frame = outputs // blocks
-                matrix = circulant(h, step, range(-frame, 2 * frame), n // blocks)
-                return LowPass((arrays.add(name, matrix),), blocks, keep)
-        return LowPass((arrays.add(name, circulant(h, step, range(*keep))),))
+        reach = _deviations(threshold) * self.support / (2 * math.pi * SIGMA0)
+        frames = [
+            min(self.samples // 2**k // (math.ceil(reach / 2**k) + 1), outputs // 2)
+            for k in range(self.log2_stride + 1)
+        ]
+        divisors = (blocks for blocks in range(min(frames), 3, -1) if outputs % blocks == 0)
+        return next(divisors, 1)
 
 
 def plan_scattering1d(
