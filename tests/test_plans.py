@@ -336,6 +336,16 @@ def test_a_design_makes_every_path_once(make, group, monkeypatch):
 
 
 @pytest.mark.parametrize("make", PLANS.values(), ids=PLANS)
+def test_averages_differ_in_nothing_but_their_matrices(make):
+    """So that what is left of them can be done for all paths at once."""
+    design = make().design(FLOAT64)
+    rules = [design.average, *(node.average for b in design.branches for node in b.nodes)]
+    if isinstance(rules[0], LowPass):
+        assert len({(len(rule.matrices), rule.blocks, rule.keep) for rule in rules}) == 1
+    assert len({type(rule) for rule in rules}) == 1
+
+
+@pytest.mark.parametrize("make", PLANS.values(), ids=PLANS)
 def test_paths_are_sorted_by_order_and_filters(make):
     meta = make().meta
     names = list(zip(*(meta[name].tolist() for name in ("order", "n1", "n2")), strict=True))

@@ -1,0 +1,85 @@
+"""Products with filters and sums over blocks, in either way, are one linear map."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_scattering import _folding
+from keras_scattering._folding import fold
+
+SIZE = (4, 3)
+# Blocks and filters of each window.
+WINDOWS = [[(2, 3)], [(6, 1)], [(4, 2), (1, 1), (2, 1)]]
+
+
+def noise(seed, *shape):
+    return tf.constant(np.random.default_rng(seed).standard_normal(shape))
+
+
+def setting(kinds):
+    """Spectra of 5 x 2 signals on 9 x 8 lines, and windows whose blocks may overlap."""
+    rng = np.random.default_rng(0)
+    windows = [
+        (noise(i, blocks, filters, *SIZE), rng.integers(0, (6, 6), (blocks, 2)).tolist())
+        for i, (blocks, filters) in enumerate(kinds)
+    ]
+    return noise(9, 2, 5, 2, 9, 8), windows
+
+
+@pytest.mark.parametrize("kinds", WINDOWS)
+def test_a_convolution_is_the_sum_of_products(kinds):
+    planes, windows = setting(kinds)
+    expected = [
+        sum(
+            planes[..., None, r : r + 4, c : c + 3] * f
+            for (r, c), f in zip(starts, filters, strict=True)
+        )
+        for filters, starts in windows
+    ]
+    expected = np.concatenate(expected, 3)
+    for way in (_folding._by_products, _folding._by_convolution):
+        np.testing.assert_allclose(way(planes, windows, SIZE), expected, atol=1e-14)
+
+
+def derivative(planes, slope, windows):
+    with tf.GradientTape() as tape:
+        tape.watch(planes)
+        y = fold(planes, windows, SIZE, plain=False)
+    return y, tape.gradient(y, planes, slope)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("kinds", WINDOWS)
+def test_its_gradient_is_its_adjoint(kinds, jit_compile):
+    planes, windows = setting(kinds)
+    slope = noise(10, 2, 5, 2, sum(filters for _, filters in kinds), *SIZE)
+    compiled = tf.function(derivative, jit_compile=jit_compile, autograph=False)
+    y, gradient = compiled(planes, slope, windows)
+    np.testing.assert_allclose(np.vdot(y, slope), np.vdot(planes, gradient), rtol=1e-12)
+
+
+@pytest.mark.parametrize("kinds", WINDOWS)
+def test_the_gradient_of_its_gradient_is_itself(kinds):
+    planes, windows = setting(kinds)
+    slope = noise(10, 2, 5, 2, sum(filters for _, filters in kinds), *SIZE)
+
+    @tf.function(autograph=False)
+    def again(planes, slope):
+        with tf.GradientTape() as tape:
+            tape.watch(slope)
+            y, gradient = derivative(planes, slope, windows)
+        return y, tape.gradient(gradient, slope, planes)
+
+    y, found = again(planes, slope)
+    np.testing.assert_allclose(found, y, atol=1e-13)
+
+
+def test_xla_compiles_products_only():
+    planes, windows = setting(WINDOWS[0])
+    compiled = tf.function(
+        lambda planes: fold(planes, windows, SIZE, plain=False), jit_compile=True, autograph=False
+    )
+    program = compiled.experimental_get_compiler_ir(planes)(stage="optimized_hlo")
+    assert "multiply" in program
+    assert "convolution" not in program.lower()
+    assert "DepthwiseConv" not in program
