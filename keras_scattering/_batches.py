@@ -40,68 +40,70 @@ _PARALLEL = 2
 # each, in the next call. This block is as large as counts, and costs nothing: no page is touched.
 np.empty(2**25 - 2**14, np.uint8)
 
-Apply = Callable[[Callable, Sequence[tf.Tensor], int], Any]
-"""Gives the results, as many as it is told, of a function of tensors."""
+_compile = functools.partial(tf.function, jit_compile=True, autograph=False)
 
 
-def _anew(apply: Apply, function: Callable, tensors: Sequence[tf.Tensor], outputs: int) -> Any:
-    """Apply a function to tensors in such a way that its gradient computes it anew.
-
-    So training holds no signals but those of the parts under way. The gradient is a function of
-    tensors that is applied in the same way.
-    """
+def _adjoint(function: Callable, count: int) -> Callable:
+    """The gradient of a function of so many tensors: a function of them, and of slopes."""
 
     @tf.autograph.experimental.do_not_convert  # exporting traces gradients on their own
-    def adjoint(*both: tf.Tensor) -> Any:
-        inputs, slopes = both[: len(tensors)], both[len(tensors) :]
+    def adjoint(*both: tf.Tensor) -> list[tf.Tensor]:
+        inputs, slopes = both[:count], both[count:]
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             results = function(*inputs)
         return list(tape.gradient(results, inputs, slopes, tf.UnconnectedGradients.ZERO))
 
+    return adjoint
+
+
+def _over_parts(
+    function: Callable,
+    parts: Sequence[tf.Tensor],
+    outputs: int,
+    adjoint: Callable | None = None,
+) -> Any:
+    """Apply a function of tensors to each of a few parts (count, ...), in a loop of the graph.
+
+    The gradient computes each part anew, so that training holds the signals of a few parts as well.
+    """
+    backward = adjoint or _adjoint(function, len(parts))
+
     @tf.custom_gradient
-    def run(*tensors: tf.Tensor) -> tuple[Any, Callable]:
-        results = apply(function, tensors, outputs)
-        return results, lambda *slopes: _anew(apply, adjoint, tensors + slopes, len(tensors))
+    def run(*parts: tf.Tensor) -> tuple[Any, Callable]:
+        results = tf.map_fn(
+            lambda part: function(*part),
+            parts,
+            parallel_iterations=_PARALLEL,
+            fn_output_signature=[parts[0].dtype] * outputs,
+        )
+        return results, lambda *slopes: _over_parts(backward, parts + slopes, len(parts))
 
-    return run(*tensors)
-
-
-def _loop(function: Callable, parts: Sequence[tf.Tensor], outputs: int) -> Any:
-    """Apply a function to each of a few parts (count, ...), in a loop of the graph."""
-    return tf.map_fn(
-        lambda part: function(*part),
-        tuple(parts),
-        parallel_iterations=_PARALLEL,
-        fn_output_signature=[parts[0].dtype] * outputs,
-    )
-
-
-def _cluster(function: Callable, tensors: Sequence[tf.Tensor], outputs: int) -> Any:
-    """Apply a function compiled by XLA."""
-    return tf.function(function, jit_compile=True, autograph=False)(*tensors)
+    return run(*parts)
 
 
 def _in_parts(
-    function: Callable, tensors: Sequence[tf.Tensor], count: Any, outputs: int
+    function: Callable,
+    tensors: Sequence[tf.Tensor],
+    count: Any,
+    outputs: int,
+    adjoint: Callable | None = None,
 ) -> list[tf.Tensor]:
     """Apply a function of tensors (batch, ...) to a number of equal parts of the batch."""
     batch = tf.shape(tensors[0])[0]
     each = -(-batch // count)
     # XLA needs one shape for all parts: fewer than `count` rows are padding.
-    more = count * each - batch
+    rows = [(0, count * each - batch)]
     parts = [
-        tf.reshape(
-            tf.pad(x, [(0, more), *[(0, 0)] * (len(x.shape) - 1)]), (count, each, *x.shape[1:])
-        )
+        tf.reshape(tf.pad(x, rows + [(0, 0)] * (len(x.shape) - 1)), (count, each, *x.shape[1:]))
         for x in tensors
     ]
-    results = _anew(_loop, function, parts, outputs)
+    results = _over_parts(function, parts, outputs, adjoint)
     return [tf.reshape(y, (count * each, *y.shape[2:]))[:batch] for y in results]
 
 
 def _few(
-    function: Callable, tensors: Sequence[tf.Tensor], outputs: int, most: int, least: int
+    function: Callable, tensors: Sequence[tf.Tensor], outputs: int, most: int, least: int = 1
 ) -> list[tf.Tensor]:
     """Apply it to at most so many items at a time, in at least so many parts of the batch."""
     size = tensors[0].shape[0]
@@ -135,7 +137,7 @@ def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[
     else:
         eager = tf.executing_eagerly()
         most = _items(_EAGER_WORKING_SET if eager else _WORKING_SET, design.branches)
-        made = 1 if plan.stacked else len(design.rows)
+        made = 1 + (design.average is not None) if plan.stacked else len(design.rows)
         outputs = _few(function, [x], made, most, 1 if eager else _PARALLEL)
     return in_order(plan, design.rows, outputs)
 
@@ -155,31 +157,45 @@ def compiled(
     shares = design.shares(max(_PARALLEL, -(-design.cost // _SHARE)))
     order = [(0,)] * (design.average is not None)
     order += [rows for share in shares for branch in share for rows in branch.rows]
+    outputs = (design.average is not None) + len(shares) if plan.stacked else len(order)
 
-    def cluster(share: Sequence[Branch], weights: Weights, x_hat: Spectrum) -> list[tf.Tensor]:
+    def cluster(
+        share: Sequence[Branch], weights: Weights, x_hat: Spectrum, size: tf.Tensor
+    ) -> list[tf.Tensor]:
         """What a share makes of spectra; a loop within the cluster takes a few items at a time."""
         made = 1 if plan.stacked else sum(len(branch.rows) for branch in share)
 
-        def few(*planes: tf.Tensor) -> list[tf.Tensor]:
-            return run(plan, share, weights, Spectrum(tf.stack(planes), x_hat.lines))
+        def few(size: tf.Tensor, *planes: tf.Tensor) -> list[tf.Tensor]:
+            spectra = Spectrum(tf.stack(planes), x_hat.lines)
+            return run(plan, share, weights, spectra, size)
 
-        def all_items(*planes: tf.Tensor) -> list[tf.Tensor]:
-            return _few(few, planes, made, _items(_CLUSTER_WORKING_SET, share), 1)
+        @_compile
+        def all_items(*tensors: tf.Tensor) -> list[tf.Tensor]:
+            return _few(few, tensors, made, _items(_CLUSTER_WORKING_SET, share))
 
-        return _anew(_cluster, all_items, tf.unstack(x_hat.planes), made)
+        return all_items(size, *tf.unstack(x_hat.planes))
 
     @tf.function(input_signature=signature, autograph=False)
     def transform(tensors: dict[str, tf.Tensor], x: tf.Tensor) -> list[tf.Tensor]:
         weights = Weights(tensors, products)
         inside = dataclasses.replace(weights, fused=True)
 
-        def orders(x_hat: Spectrum) -> list[tf.Tensor]:
-            return [y for share in shares for y in cluster(share, inside, x_hat)]
+        def apart(x_hat: Spectrum, size: tf.Tensor) -> list[tf.Tensor]:
+            return [y for share in shares for y in cluster(share, inside, x_hat, size)]
 
-        function = functools.partial(coefficients, plan, design, weights, orders=orders)
+        def together(x_hat: Spectrum, size: tf.Tensor) -> list[tf.Tensor]:
+            return [y for share in shares for y in run(plan, share, inside, x_hat, size)]
+
+        def whole(x: tf.Tensor) -> list[tf.Tensor]:
+            function = functools.partial(coefficients, plan, design, inside, orders=together)
+            return _few(function, [x], outputs, _items(_CLUSTER_WORKING_SET, design.branches))
+
+        # The gradient of half of a batch is one cluster, from which no intermediate signal comes.
+        adjoint = _compile(_adjoint(whole, 1))
+        function = functools.partial(coefficients, plan, design, weights, orders=apart)
         count = tf.clip_by_value(tf.shape(x)[0], 1, _PARALLEL)
-        outputs = _in_parts(function, [x], count, 1 if plan.stacked else len(order))
-        return in_order(plan, order, outputs)
+        y = _in_parts(function, [x], count, outputs, adjoint)
+        return in_order(plan, order, y)
 
     # Not `transform` itself, which Keras would save with the layer.
     return lambda weights, x: transform(weights.tensors, x)

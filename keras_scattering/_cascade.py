@@ -75,17 +75,29 @@ def _size(x: tf.Tensor, products: bool) -> tf.Tensor:
     return tf.stop_gradient(tf.where(normal, largest, tf.ones_like(largest)))
 
 
-def run(plan: Plan, branches: Sequence[Branch], weights: Weights, x: Spectrum) -> list[tf.Tensor]:
-    """What branches make of spectra: one tensor if the plan is stacked, else one a group."""
+def _scaled(y: tf.Tensor, size: tf.Tensor, degrees: Sequence[float]) -> tf.Tensor:
+    """Coefficients of signals of a size, from those of signals of unit size."""
+    gain = tf.concat([power(tf.reshape(size, (-1, 1)), q) for q in degrees], 1)
+    return y * tf.reshape(gain, (-1, *[1] * (len(y.shape) - 2), gain.shape[1]))
+
+
+def run(
+    plan: Plan, branches: Sequence[Branch], weights: Weights, x: Spectrum, size: tf.Tensor
+) -> list[tf.Tensor]:
+    """What branches make of spectra of signals (batch, *size), whose size has been taken out.
+
+    Returns:
+        If the plan is stacked, one tensor (batch, paths, *outputs); else one a group of paths.
+    """
     outputs: list[tf.Tensor] = []
     done: list[Any] = []
     for branch in branches:
         made = _run(branch, _after(x, done), weights)
         outputs += made
         done.append(tf.group(*made))
-    if not plan.stacked:
-        return outputs
-    return [complete(tf.concat(outputs, 1), branches[0].average)]
+    if plan.stacked:
+        outputs = [complete(tf.concat(outputs, 1), branches[0].average)]
+    return [_scaled(y, size, plan.degrees) for y in outputs]
 
 
 def coefficients(
@@ -93,25 +105,17 @@ def coefficients(
     design: Design,
     weights: Weights,
     x: tf.Tensor,
-    orders: Callable[[Spectrum], list[tf.Tensor]],
+    orders: Callable[[Spectrum, tf.Tensor], list[tf.Tensor]],
 ) -> list[tf.Tensor]:
-    """Coefficients of signals (batch, *size): of order 0, and what `orders` makes of spectra.
-
-    Returns:
-        If the plan is stacked, one tensor (batch, paths, *outputs); else one a group of paths.
-    """
+    """Order 0 of signals (batch, *size), and what `orders` makes of their spectra."""
     # Moduli square their input: signals of unit size neither overflow nor vanish in doing so.
     size = _size(x, weights.products)
     u = extend((x / size)[:, None], design.padding)
     outputs = []
     if design.average:
-        outputs = [complete(average(u, design.average, weights), design.average)]
-    outputs += orders(spectrum(u, design.lines, weights))
-    if plan.stacked:
-        outputs = [tf.concat(outputs, 1)]
-    gain = tf.concat([power(tf.reshape(size, (-1, 1)), q) for q in plan.degrees], 1)
-    gains = [tf.reshape(gain, (-1, *[1] * (len(y.shape) - 2), gain.shape[1])) for y in outputs]
-    return [y * gain for y, gain in zip(outputs, gains, strict=True)]
+        y = complete(average(u, design.average, weights), design.average)
+        outputs.append(_scaled(y, size, plan.degrees))
+    return outputs + orders(spectrum(u, design.lines, weights), size)
 
 
 def in_order(

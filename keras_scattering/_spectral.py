@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering import _products
-from keras_scattering._folding import cut, fold, join
+from keras_scattering._folding import cut, fold, fold_by_products, join
 from keras_scattering._fourier import half_spectrum, inverse
 from keras_scattering._harmonic import norm
 from keras_scattering._weights import Weights
@@ -101,7 +101,9 @@ def convolve(x: Spectrum, bank: Bank, weights: Weights) -> tuple[tf.Tensor, tf.T
         )
         for window in bank.windows
     ]
-    planes = fold(x.planes, windows, bank.size, plain=weights.products or weights.fused)
+    several = any(len(starts) > 1 for _, starts in windows)
+    filtered = fold if several and not (weights.products or weights.fused) else fold_by_products
+    planes = filtered(x.planes, windows, bank.size)
     if weights.products:
         return _products.inverse(planes, len(bank.size))
     real, imag = tf.unstack(planes)

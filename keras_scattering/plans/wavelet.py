@@ -18,7 +18,7 @@ from keras_scattering.plans.grid import Grid
 from keras_scattering.plans.plan import Average, Bank, Branch, Design, Node, Plan, column, hull
 
 # Samples of the signals that are computed together, for one item of a batch.
-_GROUP = 2**21
+_GROUP = 2**20
 
 
 def pieces(group: Sequence[int], samples: int) -> list[tuple[int, ...]]:
