@@ -90,19 +90,8 @@ def spectrum(u: tf.Tensor, lines: Box, weights: Weights) -> Spectrum:
 
 def convolve(x: Spectrum, bank: Bank, weights: Weights) -> tuple[tf.Tensor, tf.Tensor]:
     """Filter signals (b, p, *n) to (b, p, F, *size), sub-sampled: real and imaginary parts."""
-    first = [start for start, _ in x.lines]
-    windows = [
-        (
-            weights[window.filters],
-            [
-                np.subtract(window.origin, first) + np.multiply(block, bank.size)
-                for block in np.ndindex(*window.blocks)
-            ],
-        )
-        for window in bank.windows
-    ]
-    several = any(len(starts) > 1 for _, starts in windows)
-    filtered = fold if several and not (weights.products or weights.fused) else fold_by_products
+    windows = [(weights[w.filters], w.starts(bank.size, x.lines)) for w in bank.windows]
+    filtered = fold_by_products if weights.products or weights.fused else fold
     planes = filtered(x.planes, windows, bank.size)
     if weights.products:
         return _products.inverse(planes, len(bank.size))

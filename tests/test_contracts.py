@@ -79,9 +79,7 @@ def few_at_once(monkeypatch):
     """Make layers compute a given number of signals at a time, as they do with a large batch."""
 
     def limit(items):
-        monkeypatch.setattr(_batches.Design, "samples", 1)
-        monkeypatch.setattr(_batches, "_WORKING_SET", items)
-        monkeypatch.setattr(_batches, "_EAGER_WORKING_SET", items)
+        monkeypatch.setattr(_batches, "_items", lambda working_set, branches: items)
 
     return limit
 

@@ -37,9 +37,8 @@ def test_a_convolution_is_the_sum_of_products(kinds):
         for filters, starts in windows
     ]
     expected = np.concatenate(expected, 3)
-    for way in (_folding._products, _folding._convolution):
-        found = _folding._fold(way, planes, windows, SIZE)
-        np.testing.assert_allclose(found, expected, atol=1e-14)
+    for way in (_folding.fold_by_products, _folding._fold_by_convolution):
+        np.testing.assert_allclose(way(planes, windows, SIZE), expected, atol=1e-14)
 
 
 def derivative(planes, slope, windows):

@@ -35,6 +35,11 @@ class Window:
     origin: tuple[int, ...]
     blocks: tuple[int, ...]
 
+    def starts(self, size: Sequence[int], lines: Box) -> list[list[int]]:
+        """Where in a box of lines its blocks begin, for outputs on a grid of `size`."""
+        origin = np.subtract(self.origin, [start for start, _ in lines])
+        return [(origin + np.multiply(b, size)).tolist() for b in np.ndindex(*self.blocks)]
+
 
 @dataclasses.dataclass(frozen=True)
 class Bank:
@@ -215,11 +220,6 @@ class Design:
     def rows(self) -> list[tuple[int, ...]]:
         """Where the averages stand in the output: one tuple for each that is made, in turn."""
         return [(0,)] * (self.average is not None) + [r for b in self.branches for r in b.rows]
-
-    @property
-    def samples(self) -> int:
-        """Samples of the largest set of signals that live at once, for one item of a batch."""
-        return max(branch.samples for branch in self.branches)
 
     @property
     def cost(self) -> int:
