@@ -49,8 +49,9 @@ def norm(planes: tf.Tensor, bank: HarmonicBank, weights: Weights) -> tf.Tensor:
     real, imag = tf.unstack(planes)
     if bank.odd:
         real, imag = -imag, real  # times i, so that odd filters give real responses
-    filtered = [tf.expand_dims(plane, 2) * weights[bank.filters] for plane in (real, imag)]
-    y = _real_signals(*filtered, bank.size, weights)
+    psi = weights[bank.filters]
+    filtered_r, filtered_i = (tf.expand_dims(plane, 2) * psi for plane in (real, imag))
+    y = _real_signals(filtered_r, filtered_i, bank.size, weights)
     if not bank.nyquist:
         return _root(tf.reduce_sum(y * y, 2))
     wave = _nyquist(real, imag, bank, weights)
