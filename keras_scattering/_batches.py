@@ -25,7 +25,8 @@ from keras_scattering._spectral import Spectrum
 from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import Branch, Design, Plan
 
-# Real samples of the largest set of signals of a part: their temporaries fit in a cache.
+# Real samples of the largest set of signals of a part: their temporaries fit in a cache. In
+# XLA clusters half of them took the least time.
 _WORKING_SET = 2**20
 _CLUSTER_WORKING_SET = 2**19
 # Eagerly every operation has a cost of its own, so that larger parts pay.
@@ -155,9 +156,8 @@ def compiled(
         tf.TensorSpec((None, *size), dtype),
     ]
     shares = design.shares(max(_PARALLEL, -(-design.cost // _SHARE)))
-    order = [(0,)] * (design.average is not None)
-    order += [rows for share in shares for branch in share for rows in branch.rows]
-    outputs = (design.average is not None) + len(shares) if plan.stacked else len(order)
+    design = dataclasses.replace(design, branches=tuple(b for share in shares for b in share))
+    outputs = (design.average is not None) + len(shares) if plan.stacked else len(design.rows)
 
     def cluster(
         share: Sequence[Branch], weights: Weights, x_hat: Spectrum, size: tf.Tensor
@@ -195,7 +195,7 @@ def compiled(
         function = functools.partial(coefficients, plan, design, weights, orders=apart)
         count = tf.clip_by_value(tf.shape(x)[0], 1, _PARALLEL)
         y = _in_parts(function, [x], count, outputs, adjoint)
-        return in_order(plan, order, y)
+        return in_order(plan, design.rows, y)
 
     # Not `transform` itself, which Keras would save with the layer.
     return lambda weights, x: transform(weights.tensors, x)

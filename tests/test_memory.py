@@ -28,7 +28,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a rule of glibc's")
 def test_freed_memory_serves_the_next_call():
-    """Else some 20,000 pages of each call would be new ones, a third of its time."""
+    """Else ten or twenty thousand pages of each call are new ones, a third of its time."""
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
     )
