@@ -12,11 +12,25 @@ ways stand in the graph, and which to go is found out where it runs.
 import functools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
-Window = tuple[tf.Tensor, Sequence[Sequence[int]]]
-"""Filters (blocks, F, *size), and where in a spectrum each block begins."""
+Planes = tuple[tf.Tensor, tf.Tensor]
+
+
+class Window(NamedTuple):
+    """A plan's window as it meets a spectrum: filters (F, blocks, *size), and where they do."""
+
+    filters: tf.Tensor
+    start: tuple[int, ...]
+    blocks: tuple[int, ...]  # of each axis
+
+    def starts(self, size: Sequence[int]) -> list[list[int]]:
+        """Where each block of lines begins."""
+        steps = np.ndindex(*self.blocks)
+        return [np.add(self.start, np.multiply(step, size)).tolist() for step in steps]
 
 
 def cut(x: tf.Tensor, start: Sequence[int], size: Sequence[int]) -> tf.Tensor:
@@ -36,11 +50,17 @@ def _total(terms: Sequence[tf.Tensor]) -> tf.Tensor:
     return terms[0] if len(terms) == 1 else tf.add_n(terms)
 
 
-def _place(block: tf.Tensor, start: Sequence[int], lines: tuple[int, ...]) -> tf.Tensor:
-    """The adjoint of `cut`: a block (2, b, p, *size) among zeros on so many lines."""
-    size = block.shape[3:]
-    rest = [(o, n - o - m) for o, n, m in zip(start, lines, size, strict=True)]
-    return tf.pad(block, [(0, 0)] * 3 + rest)
+def _place(blocks: Sequence[tf.Tensor], window: Window, lines: tuple[int, ...]) -> tf.Tensor:
+    """The adjoint of cutting the blocks (b, p, *size) of a window out of so many lines."""
+    rank = len(lines)
+    for axis in reversed(range(rank)):
+        c = window.blocks[axis]
+        blocks = [join(blocks[i : i + c], axis - rank) for i in range(0, len(blocks), c)]
+    (box,) = blocks
+    if tuple(box.shape[2:]) == lines:
+        return box
+    rest = [(o, n - o - m) for o, n, m in zip(window.start, lines, box.shape[2:], strict=True)]
+    return tf.pad(box, [(0, 0), (0, 0), *rest])
 
 
 def fold_by_products(
@@ -48,30 +68,33 @@ def fold_by_products(
 ) -> tf.Tensor:
     """Filtered spectra (2, b, p, F, *size) of spectra (2, b, p, *lines), by products and sums."""
     outputs = []
-    for filters, starts in windows:
-        blocks = zip(starts, tf.unstack(filters), strict=True)
+    for window in windows:
+        blocks = zip(window.starts(size), tf.unstack(window.filters, axis=1), strict=True)
         terms = [tf.expand_dims(cut(planes, start, size), 3) * psi for start, psi in blocks]
         outputs.append(_total(terms))
     return join(outputs, 3)
 
 
 def _unfold_by_products(
-    slope: tf.Tensor, windows: Sequence[Window], lines: tuple[int, ...]
+    slopes: Planes, windows: Sequence[Window], lines: tuple[int, ...]
 ) -> tf.Tensor:
-    parts = tf.split(slope, [filters.shape[1] for filters, _ in windows], axis=3)
-    terms = []
-    for part, (filters, starts) in zip(parts, windows, strict=True):
-        blocks = zip(starts, tf.unstack(filters), strict=True)
-        terms += [_place(tf.reduce_sum(part * psi, 3), start, lines) for start, psi in blocks]
-    return _total(terms)
+    def plane(slope: tf.Tensor) -> tf.Tensor:
+        terms = []
+        parts = tf.split(slope, [window.filters.shape[0] for window in windows], axis=2)
+        for part, window in zip(parts, windows, strict=True):
+            psi = tf.unstack(window.filters, axis=1)
+            terms.append(_place([tf.reduce_sum(part * p, 2) for p in psi], window, lines))
+        return _total(terms)
+
+    return tf.stack([plane(slope) for slope in slopes])
 
 
-def _convolve(x: tf.Tensor, a: tf.Tensor) -> tf.Tensor:
-    """y[s, m] = sum_k x[s, k] a[k, m], line by line, of x (s, K, lines) and a (K, M, lines)."""
-    kernels = [column[:, None, :, None] for column in tf.unstack(a, axis=1)]
+def _convolve(x: tf.Tensor, kernels: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """sum_k x[s, k] a[k], line by line, of x (s, K, lines) for each of a few a (K, lines)."""
     x = x[:, :, None]
-    y = [tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], "VALID") for kernel in kernels]
-    return join(y, 1)[:, :, 0]
+    ones = [1, 1, 1, 1]
+    y = [tf.nn.depthwise_conv2d(x, a[:, None, :, None], ones, "VALID") for a in kernels]
+    return [z[:, 0] for z in y]
 
 
 def _fold_by_convolution(
@@ -79,58 +102,66 @@ def _fold_by_convolution(
 ) -> tf.Tensor:
     n = math.prod(size)
     outputs = []
-    for filters, starts in windows:
-        blocks = [tf.reshape(cut(planes, start, size), (-1, 1, n)) for start in starts]
-        psi = tf.reshape(filters, (*filters.shape[:2], n))
-        outputs.append(_convolve(join(blocks, 1), psi))
+    for window in windows:
+        starts = window.starts(size)
+        rows = join([tf.reshape(cut(planes, o, size), (-1, 1, n)) for o in starts], 1)
+        psi = tf.reshape(window.filters, (-1, len(starts), n))
+        outputs += _convolve(rows, tf.unstack(psi))
     y = join(outputs, 1)
     return tf.reshape(y, (2, -1, planes.shape[2], y.shape[1], *size))
 
 
 def _unfold_by_convolution(
-    slope: tf.Tensor, windows: Sequence[Window], lines: tuple[int, ...]
+    slopes: Planes, windows: Sequence[Window], lines: tuple[int, ...]
 ) -> tf.Tensor:
-    paths, count, *size = slope.shape[2:]
-    n = math.prod(size)
-    y = tf.reshape(slope, (-1, count, n))
-    parts = tf.split(y, [filters.shape[1] for filters, _ in windows], axis=1)
-    terms = []
-    for part, (filters, starts) in zip(parts, windows, strict=True):
-        psi = tf.transpose(tf.reshape(filters, (*filters.shape[:2], n)), (1, 0, 2))
-        blocks = tf.unstack(_convolve(part, psi), axis=1)
-        for block, start in zip(blocks, starts, strict=True):
-            terms.append(_place(tf.reshape(block, (2, -1, paths, *size)), start, lines))
-    return _total(terms)
+    def plane(slope: tf.Tensor) -> tf.Tensor:
+        paths, count, *size = slope.shape[1:]
+        n = math.prod(size)
+        rows = tf.reshape(slope, (-1, count, n))
+        parts = tf.split(rows, [window.filters.shape[0] for window in windows], axis=1)
+        terms = []
+        for part, window in zip(parts, windows, strict=True):
+            psi = tf.reshape(window.filters, (*window.filters.shape[:2], n))
+            blocks = _convolve(part, tf.unstack(psi, axis=1))
+            blocks = [tf.reshape(block, (-1, paths, *size)) for block in blocks]
+            terms.append(_place(blocks, window, lines))
+        return _total(terms)
+
+    return tf.stack([plane(slope) for slope in slopes])
 
 
-def _on_cpu_or_elsewhere(on_cpu: Callable, elsewhere: Callable, *arguments) -> tf.Tensor:
-    ways = [functools.partial(way, *arguments) for way in (on_cpu, elsewhere)]
+def _in_the_fast_way(on_cpu: Callable, elsewhere: Callable, x: Any, windows: Any, *others) -> Any:
+    if all(math.prod(window.blocks) == 1 for window in windows):  # there is nothing to sum
+        return elsewhere(x, windows, *others)
+    ways = [functools.partial(way, x, windows, *others) for way in (on_cpu, elsewhere)]
     # XLA takes the last one, whatever it compiles for: to it, no device has a name.
     return tf.switch_case(tf.raw_ops.DeviceIndex(device_names=["CPU"]), ways)
 
 
-def fold(planes: tf.Tensor, windows: Sequence[Window], size: tuple[int, ...]) -> tf.Tensor:
-    """`fold_by_products`, in the way that is fast where it runs."""
-    if all(len(starts) == 1 for _, starts in windows):  # there is nothing to sum
-        return fold_by_products(planes, windows, size)
+def fold(planes: tf.Tensor, windows: Sequence[Window], size: tuple[int, ...]) -> Planes:
+    """Filtered spectra, as two planes (b, p, F, *size), in the way that is fast where it runs.
+
+    Its gradient has the planes apart as well: joining them would be a pass over all of them.
+    """
     lines = tuple(planes.shape[3:])
 
     @tf.custom_gradient
-    def transform(planes: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        y = _on_cpu_or_elsewhere(_fold_by_convolution, fold_by_products, planes, windows, size)
-        return y, lambda slope: _unfold(slope, windows, lines)
+    def transform(planes: tf.Tensor) -> tuple[Planes, Callable]:
+        ways = _fold_by_convolution, fold_by_products
+        real, imag = tf.unstack(_in_the_fast_way(*ways, planes, windows, size))
+        return (real, imag), lambda *slopes: _unfold(slopes, windows, lines)
 
     return transform(planes)
 
 
-def _unfold(slope: tf.Tensor, windows: Sequence[Window], lines: tuple[int, ...]) -> tf.Tensor:
-    """The adjoint of `fold`, for spectra on so many lines."""
-    size = tuple(slope.shape[4:])
+def _unfold(slopes: Planes, windows: Sequence[Window], lines: tuple[int, ...]) -> tf.Tensor:
+    """The adjoint of `fold`: planes (2, b, p, *lines)."""
+    size = tuple(slopes[0].shape[3:])
 
     @tf.custom_gradient
-    def transform(slope: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    def transform(*slopes: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         ways = _unfold_by_convolution, _unfold_by_products
-        x = _on_cpu_or_elsewhere(*ways, slope, windows, lines)
+        x = _in_the_fast_way(*ways, slopes, windows, lines)
         return x, lambda planes: fold(planes, windows, size)
 
-    return transform(slope)
+    return transform(*slopes)

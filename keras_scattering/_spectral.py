@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering import _products
-from keras_scattering._folding import cut, fold, fold_by_products, join
+from keras_scattering._folding import Window, cut, fold, fold_by_products, join
 from keras_scattering._fourier import half_spectrum, inverse
 from keras_scattering._harmonic import norm
 from keras_scattering._weights import Weights
@@ -90,13 +90,19 @@ def spectrum(u: tf.Tensor, lines: Box, weights: Weights) -> Spectrum:
 
 def convolve(x: Spectrum, bank: Bank, weights: Weights) -> tuple[tf.Tensor, tf.Tensor]:
     """Filter signals (b, p, *n) to (b, p, F, *size), sub-sampled: real and imaginary parts."""
-    windows = [(weights[w.filters], w.starts(bank.size, x.lines)) for w in bank.windows]
-    filtered = fold_by_products if weights.products or weights.fused else fold
-    planes = filtered(x.planes, windows, bank.size)
+    corner = [start for start, _ in x.lines]
+    windows = [
+        Window(weights[w.filters], tuple(np.subtract(w.origin, corner).tolist()), w.blocks)
+        for w in bank.windows
+    ]
+    rank = len(bank.size)
     if weights.products:
-        return _products.inverse(planes, len(bank.size))
-    real, imag = tf.unstack(planes)
-    return inverse(real, imag, len(bank.size))
+        return _products.inverse(fold_by_products(x.planes, windows, bank.size), rank)
+    if weights.fused:
+        real, imag = tf.unstack(fold_by_products(x.planes, windows, bank.size))
+    else:
+        real, imag = fold(x.planes, windows, bank.size)
+    return inverse(real, imag, rank)
 
 
 @tf.custom_gradient

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from keras_scattering import _folding
-from keras_scattering._folding import fold
+from keras_scattering._folding import Window, fold
 
 SIZE = (4, 3)
-# Blocks and filters of each window.
-WINDOWS = [[(2, 3)], [(6, 1)], [(4, 2), (1, 1), (2, 1)]]
+# Filters and blocks of each window.
+WINDOWS = [[(3, (2, 1))], [(1, (2, 2))], [(2, (1, 2)), (1, (1, 1)), (1, (2, 2))]]
 
 
 def noise(seed, *shape):
@@ -17,12 +17,13 @@ def noise(seed, *shape):
 
 
 def setting(kinds):
-    """Spectra of 5 x 2 signals on 9 x 8 lines, and windows whose blocks may overlap."""
+    """Spectra of 5 x 2 signals on 9 x 8 lines, and windows which may overlap."""
     rng = np.random.default_rng(0)
-    windows = [
-        (noise(i, blocks, filters, *SIZE), rng.integers(0, (6, 6), (blocks, 2)).tolist())
-        for i, (blocks, filters) in enumerate(kinds)
-    ]
+    windows = []
+    for i, (filters, blocks) in enumerate(kinds):
+        start = rng.integers(0, (9 - 4 * blocks[0] + 1, 8 - 3 * blocks[1] + 1))
+        psi = noise(i, filters, blocks[0] * blocks[1], *SIZE)
+        windows.append(Window(psi, tuple(start.tolist()), blocks))
     return noise(9, 2, 5, 2, 9, 8), windows
 
 
@@ -31,10 +32,10 @@ def test_a_convolution_is_the_sum_of_products(kinds):
     planes, windows = setting(kinds)
     expected = [
         sum(
-            planes[..., None, r : r + 4, c : c + 3] * f
-            for (r, c), f in zip(starts, filters, strict=True)
+            planes[..., None, r : r + 4, c : c + 3] * window.filters[:, i]
+            for i, (r, c) in enumerate(window.starts(SIZE))
         )
-        for filters, starts in windows
+        for window in windows
     ]
     expected = np.concatenate(expected, 3)
     for way in (_folding.fold_by_products, _folding._fold_by_convolution):
@@ -45,14 +46,14 @@ def derivative(planes, slope, windows):
     with tf.GradientTape() as tape:
         tape.watch(planes)
         y = fold(planes, windows, SIZE)
-    return y, tape.gradient(y, planes, slope)
+    return tf.stack(y), tape.gradient(y, planes, tf.unstack(slope))
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("kinds", WINDOWS)
 def test_its_gradient_is_its_adjoint_either_way(kinds, jit_compile):
     planes, windows = setting(kinds)
-    slope = noise(10, 2, 5, 2, sum(filters for _, filters in kinds), *SIZE)
+    slope = noise(10, 2, 5, 2, sum(filters for filters, _ in kinds), *SIZE)
     compiled = tf.function(derivative, jit_compile=jit_compile, autograph=False)
     y, gradient = compiled(planes, slope, windows)
     np.testing.assert_allclose(np.vdot(y, slope), np.vdot(planes, gradient), rtol=1e-12)
@@ -61,7 +62,7 @@ def test_its_gradient_is_its_adjoint_either_way(kinds, jit_compile):
 @pytest.mark.parametrize("kinds", WINDOWS)
 def test_the_gradient_of_its_gradient_is_itself(kinds):
     planes, windows = setting(kinds)
-    slope = noise(10, 2, 5, 2, sum(filters for _, filters in kinds), *SIZE)
+    slope = noise(10, 2, 5, 2, sum(filters for filters, _ in kinds), *SIZE)
 
     @tf.function(autograph=False)
     def again(planes, slope):

@@ -107,7 +107,7 @@ def test_cropped_lines_are_those_that_a_coarser_grid_holds(N, n):
 
 def unfold(window, arrays, shape, size):
     """The spectra (F, *shape) that a window stands for, and how often each line is in it."""
-    blocks = arrays[window.filters]
+    blocks = np.moveaxis(arrays[window.filters], 1, 0)
     spectra, count = np.zeros((blocks.shape[1], *shape)), np.zeros(shape, int)
     for block, position in zip(blocks, np.ndindex(*window.blocks), strict=True):
         lines = [
@@ -181,7 +181,8 @@ def test_windows_filter_and_sample(name):
     outputs = []
     for window in arrays.bank("psi", spectra, size).windows:
         y = 0
-        for block, position in zip(arrays[window.filters], np.ndindex(*window.blocks), strict=True):
+        blocks = np.moveaxis(arrays[window.filters], 1, 0)
+        for block, position in zip(blocks, np.ndindex(*window.blocks), strict=True):
             corner = [o + p * m for o, p, m in zip(window.origin, position, size, strict=True)]
             lines = [(c + np.arange(m)) % n for c, m, n in zip(corner, size, shape, strict=True)]
             y = y + X[np.ix_(*lines)] * block
@@ -234,7 +235,7 @@ def in_fourier(u, arrays, rule):
     (window,) = rule.bank.windows
     ((start, stop),) = rule.bank.lines
     lines = np.fft.fft(u)[np.arange(start, stop) % len(u)]
-    blocks = lines.reshape(window.blocks[0], -1) * arrays[window.filters][:, 0]
+    blocks = lines.reshape(window.blocks[0], -1) * arrays[window.filters][0]
     return np.fft.ifft(blocks.sum(axis=0), norm="forward").real[slice(*rule.keep)]
 
 
@@ -326,7 +327,7 @@ def test_a_design_makes_every_path_once(make, group, monkeypatch):
         for node in branch.nodes:
             assert isinstance(node, Node)
             filters = [design.arrays[window.filters] for window in node.bank.windows]
-            members = sum(array.shape[1] for array in filters)
+            members = sum(array.shape[0] for array in filters)
             assert node.paths == len(node.rows) == members * (first.paths if node.source else 1)
             assert all(array.shape[2:] == node.bank.size for array in filters)
         for node in others:

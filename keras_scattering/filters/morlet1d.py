@@ -33,7 +33,9 @@ def gaussian(xi: float, sigma: float, N: int) -> np.ndarray:
 
 def _normalise(spectrum: np.ndarray) -> np.ndarray:
     """Divide by the l1 norm of the filter, so that max |x * psi| <= max |x|."""
-    return spectrum / np.abs(np.fft.ifft(spectrum)).sum()
+    half = np.abs(np.fft.rfft(spectrum))  # spectra are real, so that |psi| is even
+    once = half[0] + half[-1] if len(spectrum) % 2 == 0 else half[0]
+    return spectrum * (len(spectrum) / (2 * half.sum() - once))
 
 
 def morlet(xi: float, sigma: float, N: int) -> np.ndarray:

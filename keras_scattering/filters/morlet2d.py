@@ -14,27 +14,28 @@ from keras_scattering.filters.bank import FilterBank
 _NEGLIGIBLE = 9.0  # a Gaussian this many deviations out is below exp(-40)
 
 
-def _copies(size: int, reach: float) -> int:
-    """How many periods on each side to sum: all that count, at most two."""
-    return min(2, math.ceil(reach / size))
+def _reached(size: int, reach: float) -> np.ndarray:
+    """Samples around 0 at most `reach` away, in the period 0 .. size - 1 and two on each side."""
+    return np.arange(max(-2 * size, -math.ceil(reach)), min(3 * size, math.ceil(reach) + 1))
 
 
 def _wave_packets(
     shape: tuple[int, ...], sigma: float, theta: float, xi: float, slant: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """A Gaussian envelope and the Gabor function it carries, both in space and periodised."""
-    M, N = shape
     reach = _NEGLIGIBLE * sigma * max(1.0, 1.0 / slant)
-    p, q = _copies(M, reach), _copies(N, reach)
-    u0 = np.arange(-p * M, (p + 1) * M)[:, None]
-    u1 = np.arange(-q * N, (q + 1) * N)[None, :]
+    u0, u1 = (_reached(n, reach) for n in shape)
+    place = np.ix_(u0 % shape[0], u1 % shape[1])
+    u0, u1 = u0[:, None], u1[None, :]
     cos, sin = math.cos(theta), math.sin(theta)
     # u^T R diag(1, slant^2) R^T u: unit curvature along theta, slant^2 across it.
     along, across = u0 * cos + u1 * sin, slant * (u1 * cos - u0 * sin)
     envelope = np.exp(-(along**2 + across**2) / (2 * sigma**2)) * slant / (2 * np.pi * sigma**2)
     gabor = envelope * (np.exp(1j * xi * cos * u0) * np.exp(1j * xi * sin * u1))
-    copies = (2 * p + 1, M, 2 * q + 1, N)
-    return envelope.reshape(copies).sum((0, 2)), gabor.reshape(copies).sum((0, 2))
+    periodic = np.zeros(shape), np.zeros(shape, complex)
+    for total, packet in zip(periodic, (envelope, gabor), strict=True):
+        np.add.at(total, place, packet)
+    return periodic
 
 
 def lowpass_axis(N: int, sigma: float) -> np.ndarray:
@@ -42,10 +43,10 @@ def lowpass_axis(N: int, sigma: float) -> np.ndarray:
 
     The low-pass of the plane is separable: it is the outer product of two of these.
     """
-    copies = _copies(N, _NEGLIGIBLE * sigma)
-    u = np.arange(-copies * N, (copies + 1) * N)
-    bump = np.exp(-(u**2) / (2 * sigma**2)) / (math.sqrt(2 * np.pi) * sigma)
-    return np.fft.fft(bump.reshape(-1, N).sum(0)).real
+    u = _reached(N, _NEGLIGIBLE * sigma)
+    bump = np.zeros(N)
+    np.add.at(bump, u % N, np.exp(-(u**2) / (2 * sigma**2)) / (math.sqrt(2 * np.pi) * sigma))
+    return np.fft.fft(bump).real
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,7 +41,7 @@ def _support(profile: np.ndarray) -> tuple[int, int]:
 def split_blocks(
     spectra: np.ndarray, origin: Sequence[int], blocks: Sequence[int], size: Sequence[int]
 ) -> np.ndarray:
-    """Spectra (F, *n) in a window, cut into blocks (blocks, F, *size).
+    """Spectra (F, *n) in a window, cut into blocks (F, blocks, *size).
 
     The window may reach across the end of an axis.
     """
@@ -50,9 +50,9 @@ def split_blocks(
         spectra = np.take(spectra, lines, axis=2 * axis + 1, mode="wrap")
         shape = spectra.shape
         spectra = spectra.reshape(*shape[: 2 * axis + 1], c, M, *shape[2 * axis + 2 :])
-    # (F, c0, M0, c1, M1, ...): all the block axes to the front.
-    spectra = np.moveaxis(spectra, range(1, 2 * len(size), 2), range(len(size)))
-    return spectra.reshape(-1, *spectra.shape[len(size) :])
+    # (F, c0, M0, c1, M1, ...): the axes of blocks before those of lines.
+    spectra = np.moveaxis(spectra, range(1, 2 * len(size), 2), range(1, len(size) + 1))
+    return spectra.reshape(len(spectra), -1, *size)
 
 
 class Arrays(dict[str, np.ndarray]):

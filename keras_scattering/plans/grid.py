@@ -12,14 +12,14 @@ from keras_scattering.plans.plan import Average, Box, Crop, Mean, Padding
 def runs(index: np.ndarray) -> tuple[slice, ...]:
     """An index array as few slices of step 1 or -1."""
     index = np.asarray(index)
+    steps = np.diff(index)
+    turns = np.append(np.nonzero(np.diff(steps))[0] + 1, len(steps))  # where the step changes
     pieces, start = [], 0
     while start < len(index):
-        step = int(index[start + 1] - index[start]) if start + 1 < len(index) else 1
-        if abs(step) != 1:
-            step = 1
-        stop = start + 1
-        while stop < len(index) and index[stop] - index[stop - 1] == step:
-            stop += 1
+        step, stop = 1, start + 1
+        if start < len(steps) and abs(steps[start]) == 1:
+            step = int(steps[start])
+            stop += int(turns[np.searchsorted(turns, start, "right")]) - start
         end = int(index[stop - 1]) + step
         pieces.append(slice(int(index[start]), None if end < 0 else end, step))
         start = stop

@@ -31,14 +31,9 @@ class Window:
     blocks in Fourier. Where the box starts does not matter to a modulus, which forgets the phase.
     """
 
-    filters: str  # name of an array (blocks, F, *size), already divided by the samples of the input
+    filters: str  # name of an array (F, blocks, *size), already divided by the samples of the input
     origin: tuple[int, ...]
     blocks: tuple[int, ...]
-
-    def starts(self, size: Sequence[int], lines: Box) -> list[list[int]]:
-        """Where in a box of lines its blocks begin, for outputs on a grid of `size`."""
-        origin = np.subtract(self.origin, [start for start, _ in lines])
-        return [(origin + np.multiply(b, size)).tolist() for b in np.ndindex(*self.blocks)]
 
 
 @dataclasses.dataclass(frozen=True)
