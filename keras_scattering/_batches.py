@@ -26,9 +26,9 @@ from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import Branch, Design, Plan
 
 # Real samples of the largest set of signals of a part: their temporaries fit in a cache. In
-# XLA clusters half of them took the least time.
+# XLA clusters a quarter of them took the least time and memory.
 _WORKING_SET = 2**20
-_CLUSTER_WORKING_SET = 2**19
+_CLUSTER_WORKING_SET = 2**18
 # Eagerly every operation has a cost of its own, so that larger parts pay.
 _EAGER_WORKING_SET = 2**24
 # Real samples of all signals of a share, for one item: XLA allocates for many of them at once, and

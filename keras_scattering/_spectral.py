@@ -145,9 +145,10 @@ def apply(u: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
 
 
 def _matrix_lowpass(u: tf.Tensor, rule: LowPass, weights: Weights) -> tf.Tensor:
-    if rule.blocks > 1:
-        u = tf.reshape(u, (-1, u.shape[1], rule.blocks, u.shape[-1] // rule.blocks))
     *others, last = (weights[name] for name in rule.matrices)
+    if rule.blocks > 1:
+        y = tf.matmul(tf.reshape(u, (-1, last.shape[0])), last)
+        return tf.reshape(y, (-1, u.shape[1], rule.blocks, last.shape[1]))
     u = apply(u, last)
     for matrix in others:
         u = apply(tf.linalg.matrix_transpose(u), matrix)
