@@ -26,7 +26,7 @@ from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import Branch, Design, Plan
 
 # Real samples of the largest set of signals of a part: their temporaries fit in a cache. In
-# XLA clusters a quarter of them took the least time and memory.
+# XLA clusters a quarter of them took no longer, at half of the temporaries.
 _WORKING_SET = 2**20
 _CLUSTER_WORKING_SET = 2**18
 # Eagerly every operation has a cost of its own, so that larger parts pay.
