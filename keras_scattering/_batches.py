@@ -1,8 +1,7 @@
 """Batches through the cascade, a few signals at a time: in an ordinary graph, or as XLA clusters.
 
 The signals of a part of the batch fit in a processor's cache, and neither memory nor the graph
-grows with the batch. Two parts are under way at a time: cores share out whole parts with less
-waiting than they share out each operation.
+grows with the batch. On a CPU each core takes a part of its own.
 
 XLA fuses the passes over memory of which an ordinary graph has many. But on CPUs its runtime does
 nearly one thing after the other, so that a cascade compiled as a whole keeps little more than one
@@ -21,6 +20,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering._cascade import coefficients, in_order, run
+from keras_scattering._parallel import (
+    CORES,
+    PARALLEL,
+    adjoint_of,
+    by_device,
+    in_turn,
+    on_cores,
+    recomputed,
+    traced,
+)
 from keras_scattering._spectral import Spectrum
 from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import Branch, Design, Plan
@@ -34,7 +43,6 @@ _EAGER_WORKING_SET = 2**24
 # Real samples of all signals of a share, for one item: XLA allocates for many of them at once, and
 # a block larger than the C library keeps comes anew, page by page, in each call.
 _SHARE = 2**21
-_PARALLEL = 2
 
 # Freed memory that lies at the end of the heap goes back to the system if it is more than twice the
 # largest block that glibc has ever mapped on its own and seen freed; its pages come anew, one fault
@@ -44,51 +52,12 @@ np.empty(2**25 - 2**14, np.uint8)
 _compile = functools.partial(tf.function, jit_compile=True, autograph=False)
 
 
-def _adjoint(function: Callable, count: int) -> Callable:
-    """The gradient of a function of so many tensors: a function of them, and of slopes."""
-
-    @tf.autograph.experimental.do_not_convert  # exporting traces gradients on their own
-    def adjoint(*both: tf.Tensor) -> list[tf.Tensor]:
-        inputs, slopes = both[:count], both[count:]
-        with tf.GradientTape() as tape:
-            tape.watch(inputs)
-            results = function(*inputs)
-        return list(tape.gradient(results, inputs, slopes, tf.UnconnectedGradients.ZERO))
-
-    return adjoint
-
-
-def _over_parts(
-    function: Callable,
-    parts: Sequence[tf.Tensor],
-    outputs: int,
-    adjoint: Callable | None = None,
-) -> Any:
-    """Apply a function of tensors to each of a few parts (count, ...), in a loop of the graph.
-
-    The gradient computes each part anew, so that training holds the signals of a few parts as well.
-    """
-    backward = adjoint or _adjoint(function, len(parts))
-
-    @tf.custom_gradient
-    def run(*parts: tf.Tensor) -> tuple[Any, Callable]:
-        results = tf.map_fn(
-            lambda part: function(*part),
-            parts,
-            parallel_iterations=_PARALLEL,
-            fn_output_signature=[parts[0].dtype] * outputs,
-        )
-        return results, lambda *slopes: _over_parts(backward, parts + slopes, len(parts))
-
-    return run(*parts)
-
-
 def _in_parts(
+    apply: Callable,
     function: Callable,
     tensors: Sequence[tf.Tensor],
-    count: Any,
     outputs: int,
-    adjoint: Callable | None = None,
+    count: Any,
 ) -> list[tf.Tensor]:
     """Apply a function of tensors (batch, ...) to a number of equal parts of the batch."""
     batch = tf.shape(tensors[0])[0]
@@ -99,23 +68,30 @@ def _in_parts(
         tf.reshape(tf.pad(x, rows + [(0, 0)] * (len(x.shape) - 1)), (count, each, *x.shape[1:]))
         for x in tensors
     ]
-    results = _over_parts(function, parts, outputs, adjoint)
+    results = apply(function, parts, outputs)
     return [tf.reshape(y, (count * each, *y.shape[2:]))[:batch] for y in results]
 
 
 def _few(
-    function: Callable, tensors: Sequence[tf.Tensor], outputs: int, most: int, least: int = 1
+    apply: Callable,
+    function: Callable,
+    tensors: Sequence[tf.Tensor],
+    outputs: int,
+    most: int,
+    least: int = 1,
 ) -> list[tf.Tensor]:
-    """Apply it to at most so many items at a time, in at least so many parts of the batch."""
+    """Apply it to at most so many items at a time.
+
+    There are at least so many parts of the batch, or two of one that has fewer items.
+    """
     size = tensors[0].shape[0]
     if size is None:
         batch = tf.shape(tensors[0])[0]
-        count = tf.maximum(-(-batch // most), tf.clip_by_value(batch, 1, least))
+        fewest = tf.where(batch < least, tf.clip_by_value(batch, 1, PARALLEL), least)
+        count = tf.maximum(-(-batch // most), fewest)
     else:
-        count = max(-(-size // most), min(size, least), 1)
-        if count == 1:
-            return function(*tensors)
-    return _in_parts(function, tensors, count, outputs)
+        count = max(-(-size // most), least if size >= least else min(size, PARALLEL), 1)
+    return _in_parts(apply, function, tensors, outputs, count)
 
 
 def _items(working_set: int, branches: Sequence[Branch]) -> int:
@@ -131,15 +107,34 @@ def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[
     Returns:
         If the plan is stacked, one tensor (batch, paths, *outputs); else one a path.
     """
-    orders = functools.partial(run, plan, design.branches, weights)
-    function = functools.partial(coefficients, plan, design, weights, orders=orders)
-    if weights.products:  # the runtimes that products are for have no loops
-        outputs = function(x)
+
+    def way(**known: bool) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+        inside = dataclasses.replace(weights, **known)
+        orders = functools.partial(run, plan, design.branches, inside)
+        return functools.partial(coefficients, plan, design, inside, orders=orders)
+
+    eager = tf.executing_eagerly()
+    most = _items(_EAGER_WORKING_SET if eager else _WORKING_SET, design.branches)
+
+    def apply(
+        functions: Sequence[Callable], tensors: Sequence[tf.Tensor], made: int
+    ) -> list[tf.Tensor]:
+        if eager:
+            return _few(in_turn, functions[-1], tensors, made, most)
+        graphs = [traced(function, tensors) for function in functions]
+        return by_device(
+            lambda: _few(on_cores, graphs[0], tensors, made, most, CORES),
+            lambda: _few(in_turn, graphs[-1], tensors, made, most, PARALLEL),
+        )
+
+    # The runtimes that products are for have no loops.
+    if weights.products or (eager and x.shape[0] <= most):
+        outputs = way()(x)
     else:
-        eager = tf.executing_eagerly()
-        most = _items(_EAGER_WORKING_SET if eager else _WORKING_SET, design.branches)
         made = 1 + (design.average is not None) if plan.stacked else len(design.rows)
-        outputs = _few(function, [x], made, most, 1 if eager else _PARALLEL)
+        # Only pictures are computed in another way on a CPU.
+        ways = [way(threads=True), way()] if len(x.shape) == 3 else [way()]
+        outputs = recomputed(apply, ways, [x], made)
     return in_order(plan, design.rows, outputs)
 
 
@@ -155,9 +150,10 @@ def compiled(
         {name: tf.TensorSpec(array.shape, dtype) for name, array in design.arrays.items()},
         tf.TensorSpec((None, *size), dtype),
     ]
-    shares = design.shares(max(_PARALLEL, -(-design.cost // _SHARE)))
+    shares = design.shares(max(PARALLEL, -(-design.cost // _SHARE)))
     design = dataclasses.replace(design, branches=tuple(b for share in shares for b in share))
     outputs = (design.average is not None) + len(shares) if plan.stacked else len(design.rows)
+    items = _items(_CLUSTER_WORKING_SET, design.branches)
 
     def cluster(
         share: Sequence[Branch], weights: Weights, x_hat: Spectrum, size: tf.Tensor
@@ -171,30 +167,39 @@ def compiled(
 
         @_compile
         def all_items(*tensors: tf.Tensor) -> list[tf.Tensor]:
-            return _few(few, tensors, made, _items(_CLUSTER_WORKING_SET, share))
+            return _few(in_turn, few, tensors, made, _items(_CLUSTER_WORKING_SET, share))
 
         return all_items(size, *tf.unstack(x_hat.planes))
 
     @tf.function(input_signature=signature, autograph=False)
     def transform(tensors: dict[str, tf.Tensor], x: tf.Tensor) -> list[tf.Tensor]:
         weights = Weights(tensors, products)
-        inside = dataclasses.replace(weights, fused=True)
 
         def apart(x_hat: Spectrum, size: tf.Tensor) -> list[tf.Tensor]:
-            return [y for share in shares for y in cluster(share, inside, x_hat, size)]
+            return [y for share in shares for y in cluster(share, weights, x_hat, size)]
 
         def together(x_hat: Spectrum, size: tf.Tensor) -> list[tf.Tensor]:
-            return [y for share in shares for y in run(plan, share, inside, x_hat, size)]
+            return [y for share in shares for y in run(plan, share, weights, x_hat, size)]
+
+        def few(
+            functions: Sequence[Callable], x: Sequence[tf.Tensor], made: int
+        ) -> list[tf.Tensor]:
+            return _few(in_turn, functions[0], x, made, items)
+
+        def halves(
+            functions: Sequence[Callable], x: Sequence[tf.Tensor], made: int
+        ) -> list[tf.Tensor]:
+            count = tf.clip_by_value(tf.shape(x[0])[0], 1, PARALLEL)
+            return _in_parts(in_turn, functions[0], x, made, count)
 
         def whole(x: tf.Tensor) -> list[tf.Tensor]:
-            function = functools.partial(coefficients, plan, design, inside, orders=together)
-            return _few(function, [x], outputs, _items(_CLUSTER_WORKING_SET, design.branches))
+            function = functools.partial(coefficients, plan, design, weights, orders=together)
+            return recomputed(few, [function], [x], outputs)
 
         # The gradient of half of a batch is one cluster, from which no intermediate signal comes.
-        adjoint = _compile(_adjoint(whole, 1))
+        adjoint = _compile(adjoint_of(whole, 1))
         function = functools.partial(coefficients, plan, design, weights, orders=apart)
-        count = tf.clip_by_value(tf.shape(x)[0], 1, _PARALLEL)
-        y = _in_parts(function, [x], count, outputs, adjoint)
+        y = recomputed(halves, [function], [x], outputs, [adjoint])
         return in_order(plan, design.rows, y)
 
     # Not `transform` itself, which Keras would save with the layer.

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering._joint import pictures
+from keras_scattering._parallel import PARALLEL
 from keras_scattering._spectral import (
     Spectrum,
     average,
@@ -24,15 +25,12 @@ from keras_scattering._spectral import (
 from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import Branch, Design, Plan, Stack
 
-# Branches under way at a time: cores share out whole ones with less waiting than each operation.
-_PARALLEL = 2
-
 
 def _after(x: Spectrum, done: Sequence[Any]) -> Spectrum:
     """The same spectrum, not to be read before all but the last of what is given is done."""
-    if len(done) < _PARALLEL or tf.executing_eagerly():
+    if len(done) < PARALLEL or tf.executing_eagerly():
         return x
-    with tf.control_dependencies([done[-_PARALLEL]]):
+    with tf.control_dependencies([done[-PARALLEL]]):
         return Spectrum(tf.identity(x.planes), x.lines)
 
 

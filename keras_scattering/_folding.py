@@ -5,19 +5,17 @@ and the adjoint is one with the transposed matrix.
 
 On a CPU, each product and each sum of an ordinary graph is a pass over memory. A depthwise
 convolution is all of them in one: lines are its channels, and what is summed over is the height of
-its kernel. XLA would make more of it than it is, and fuses products and sums by itself. So both
-ways stand in the graph, and which to go is found out where it runs.
+its kernel. XLA would make more of it than it is, and fuses products and sums by itself.
 """
 
-import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-Planes = tuple[tf.Tensor, tf.Tensor]
+from keras_scattering._fourier import Planes
 
 
 class Window(NamedTuple):
@@ -75,20 +73,6 @@ def fold_by_products(
     return join(outputs, 3)
 
 
-def _unfold_by_products(
-    slopes: Planes, windows: Sequence[Window], lines: tuple[int, ...]
-) -> tf.Tensor:
-    def plane(slope: tf.Tensor) -> tf.Tensor:
-        terms = []
-        parts = tf.split(slope, [window.filters.shape[0] for window in windows], axis=2)
-        for part, window in zip(parts, windows, strict=True):
-            psi = tf.unstack(window.filters, axis=1)
-            terms.append(_place([tf.reduce_sum(part * p, 2) for p in psi], window, lines))
-        return _total(terms)
-
-    return tf.stack([plane(slope) for slope in slopes])
-
-
 def _convolve(x: tf.Tensor, kernels: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """sum_k x[s, k] a[k], line by line, of x (s, K, lines) for each of a few a (K, lines)."""
     x = x[:, :, None]
@@ -106,40 +90,30 @@ def _fold_by_convolution(
         starts = window.starts(size)
         rows = join([tf.reshape(cut(planes, o, size), (-1, 1, n)) for o in starts], 1)
         psi = tf.reshape(window.filters, (-1, len(starts), n))
-        outputs += _convolve(rows, tf.unstack(psi))
+        # There may be nothing to sum.
+        outputs += [rows * psi[:, 0]] if len(starts) == 1 else _convolve(rows, tf.unstack(psi))
     y = join(outputs, 1)
     return tf.reshape(y, (2, -1, planes.shape[2], y.shape[1], *size))
 
 
 def _unfold_by_convolution(
-    slopes: Planes, windows: Sequence[Window], lines: tuple[int, ...]
+    slope: tf.Tensor, windows: Sequence[Window], lines: tuple[int, ...]
 ) -> tf.Tensor:
-    def plane(slope: tf.Tensor) -> tf.Tensor:
-        paths, count, *size = slope.shape[1:]
-        n = math.prod(size)
-        rows = tf.reshape(slope, (-1, count, n))
-        parts = tf.split(rows, [window.filters.shape[0] for window in windows], axis=1)
-        terms = []
-        for part, window in zip(parts, windows, strict=True):
-            psi = tf.reshape(window.filters, (*window.filters.shape[:2], n))
-            blocks = _convolve(part, tf.unstack(psi, axis=1))
-            blocks = [tf.reshape(block, (-1, paths, *size)) for block in blocks]
-            terms.append(_place(blocks, window, lines))
-        return _total(terms)
-
-    return tf.stack([plane(slope) for slope in slopes])
-
-
-def _in_the_fast_way(on_cpu: Callable, elsewhere: Callable, x: Any, windows: Any, *others) -> Any:
-    if all(math.prod(window.blocks) == 1 for window in windows):  # there is nothing to sum
-        return elsewhere(x, windows, *others)
-    ways = [functools.partial(way, x, windows, *others) for way in (on_cpu, elsewhere)]
-    # XLA takes the last one, whatever it compiles for: to it, no device has a name.
-    return tf.switch_case(tf.raw_ops.DeviceIndex(device_names=["CPU"]), ways)
+    paths, count, *size = slope.shape[1:]
+    n = math.prod(size)
+    rows = tf.reshape(slope, (-1, count, n))
+    parts = tf.split(rows, [window.filters.shape[0] for window in windows], axis=1)
+    terms = []
+    for part, window in zip(parts, windows, strict=True):
+        psi = tf.reshape(window.filters, (*window.filters.shape[:2], n))
+        blocks = _convolve(part, tf.unstack(psi, axis=1))
+        blocks = [tf.reshape(block, (-1, paths, *size)) for block in blocks]
+        terms.append(_place(blocks, window, lines))
+    return _total(terms)
 
 
 def fold(planes: tf.Tensor, windows: Sequence[Window], size: tuple[int, ...]) -> Planes:
-    """Filtered spectra, as two planes (b, p, F, *size), in the way that is fast where it runs.
+    """Filtered spectra, as two planes (b, p, F, *size), by convolutions.
 
     Its gradient has the planes apart as well: joining them would be a pass over all of them.
     """
@@ -147,8 +121,7 @@ def fold(planes: tf.Tensor, windows: Sequence[Window], size: tuple[int, ...]) ->
 
     @tf.custom_gradient
     def transform(planes: tf.Tensor) -> tuple[Planes, Callable]:
-        ways = _fold_by_convolution, fold_by_products
-        real, imag = tf.unstack(_in_the_fast_way(*ways, planes, windows, size))
+        real, imag = tf.unstack(_fold_by_convolution(planes, windows, size))
         return (real, imag), lambda *slopes: _unfold(slopes, windows, lines)
 
     return transform(planes)
@@ -160,8 +133,7 @@ def _unfold(slopes: Planes, windows: Sequence[Window], lines: tuple[int, ...]) -
 
     @tf.custom_gradient
     def transform(*slopes: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        ways = _unfold_by_convolution, _unfold_by_products
-        x = _in_the_fast_way(*ways, slopes, windows, lines)
-        return x, lambda planes: fold(planes, windows, size)
+        planes = [_unfold_by_convolution(slope, windows, lines) for slope in slopes]
+        return tf.stack(planes), lambda planes: fold(planes, windows, size)
 
     return transform(*slopes)

@@ -5,6 +5,7 @@ parts, cut to the box of lines that will be read. Wavelet spectra are real, so t
 FFTs themselves everything is real arithmetic, which costs half of its complex counterpart.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,8 +14,9 @@ import tensorflow as tf
 
 from keras_scattering import _products
 from keras_scattering._folding import Window, cut, fold, fold_by_products, join
-from keras_scattering._fourier import half_spectrum, inverse
+from keras_scattering._fourier import Planes, half_spectrum, inverse
 from keras_scattering._harmonic import norm
+from keras_scattering._parallel import in_pieces
 from keras_scattering._weights import Weights
 from keras_scattering.plans.grid import runs
 from keras_scattering.plans.plan import (
@@ -29,6 +31,10 @@ from keras_scattering.plans.plan import (
     Powers,
     SpectralLowPass,
 )
+
+# Fourier transforms of fewer samples are not divided among the threads of a CPU, which would wait
+# for each other (`thread_count` of DUCC, with which TensorFlow 2.21 transforms).
+_DIVIDED = 2**15
 
 
 class Spectrum(NamedTuple):
@@ -88,20 +94,22 @@ def spectrum(u: tf.Tensor, lines: Box, weights: Weights) -> Spectrum:
     return Spectrum(join(pieces, -1), lines)
 
 
-def convolve(x: Spectrum, bank: Bank, weights: Weights) -> tuple[tf.Tensor, tf.Tensor]:
-    """Filter signals (b, p, *n) to (b, p, F, *size), sub-sampled: real and imaginary parts."""
+def _windows(x: Spectrum, bank: Bank, weights: Weights) -> list[Window]:
+    """The windows of a bank, and where they begin among the lines of a spectrum."""
     corner = [start for start, _ in x.lines]
-    windows = [
+    return [
         Window(weights[w.filters], tuple(np.subtract(w.origin, corner).tolist()), w.blocks)
         for w in bank.windows
     ]
+
+
+def convolve(x: Spectrum, bank: Bank, weights: Weights) -> Planes:
+    """Filter signals (b, p, *n) to (b, p, F, *size), sub-sampled: real and imaginary parts."""
     rank = len(bank.size)
+    planes = fold_by_products(x.planes, _windows(x, bank, weights), bank.size)
     if weights.products:
-        return _products.inverse(fold_by_products(x.planes, windows, bank.size), rank)
-    if weights.fused:
-        real, imag = tf.unstack(fold_by_products(x.planes, windows, bank.size))
-    else:
-        real, imag = fold(x.planes, windows, bank.size)
+        return _products.inverse(planes, rank)
+    real, imag = tf.unstack(planes)
     return inverse(real, imag, rank)
 
 
@@ -119,10 +127,23 @@ def modulus(real: tf.Tensor, imag: tf.Tensor) -> tuple:
     return rho, gradient
 
 
+def _pictures(x: Spectrum, bank: Bank, weights: Weights) -> tf.Tensor:
+    """Moduli (b, p * F, *size) of filtered pictures, of a few at a time, which fit in a cache."""
+    planes = fold(x.planes, _windows(x, bank, weights), bank.size)
+    paths = planes[0].shape[1] * planes[0].shape[2]
+    planes = [tf.reshape(plane, (-1, paths, *bank.size)) for plane in planes]
+    most = max(1, (_DIVIDED - 1) // math.prod(bank.size))
+    few = max(d for d in range(1, paths + 1) if paths % d == 0 and d <= most)
+    (u,) = in_pieces(lambda real, imag: [modulus(*inverse(real, imag, 2))], planes, few)
+    return u
+
+
 def respond(x: Spectrum, bank: Bank | HarmonicBank, weights: Weights) -> tf.Tensor:
     """Moduli (b, p * F, *size) of filtered signals; of the harmonics of one degree, their norm."""
     if isinstance(bank, HarmonicBank):
         return norm(x.planes, bank, weights)
+    if len(bank.size) == 2 and weights.threads:
+        return _pictures(x, bank, weights)
     u = modulus(*convolve(x, bank, weights))
     return tf.reshape(u, (-1, u.shape[1] * u.shape[2], *bank.size))
 

@@ -11,7 +11,7 @@ class Weights:
 
     tensors: dict[str, tf.Tensor]
     products: bool = False  # Fourier transforms are to be products with real matrices
-    fused: bool = False  # it is XLA that compiles the operations
+    threads: bool = False  # they are a CPU's, each of which runs one operation after the other
 
     def __getitem__(self, name: str) -> tf.Tensor:
         return self.tensors[name]

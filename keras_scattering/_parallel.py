@@ -1,0 +1,122 @@
+"""Work dealt out to the cores of a CPU, which other devices go about in another way.
+
+TensorFlow divides each large operation among the threads of a pool. Where operations are many and
+short, the threads wait for each other longer than they work, and none finds in its cache what it is
+to read. So here a thread takes a few signals through many operations, and divides none.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+# Of the machine that builds the graph: one that runs it may have more, or fewer.
+CORES = os.cpu_count() or 1
+# Parts, or branches, under way at a time where each operation is divided.
+PARALLEL = 2
+
+
+def by_device(on_cpu: Callable[[], Any], elsewhere: Callable[[], Any]) -> Any:
+    """What one function makes on a CPU, and the other on accelerators and where XLA compiles.
+
+    Both stand in the graph, and which to go is found out where it runs.
+    """
+    # XLA takes the last one, whatever it compiles for: to it, no device has a name.
+    return tf.switch_case(tf.raw_ops.DeviceIndex(device_names=["CPU"]), [on_cpu, elsewhere])
+
+
+def adjoint_of(function: Callable, count: int) -> Callable:
+    """The gradient of a function of so many tensors: a function of them, and of slopes."""
+
+    @tf.autograph.experimental.do_not_convert  # exporting traces gradients on their own
+    def adjoint(*both: tf.Tensor) -> list[tf.Tensor]:
+        inputs, slopes = both[:count], both[count:]
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            results = function(*inputs)
+        return list(tape.gradient(results, inputs, slopes, tf.UnconnectedGradients.ZERO))
+
+    return adjoint
+
+
+def recomputed(
+    apply: Callable,
+    functions: Sequence[Callable],
+    tensors: Sequence[tf.Tensor],
+    outputs: int,
+    adjoints: Sequence[Callable] | None = None,
+) -> Any:
+    """What `apply` makes of functions, tensors and the number of outputs.
+
+    So it does of their gradients, which compute anew what they need: no intermediate tensor is kept
+    until then. A function takes tensors and gives a list of them, signal by signal.
+    """
+    backward = adjoints or [adjoint_of(function, len(tensors)) for function in functions]
+
+    @tf.custom_gradient
+    def run(*tensors: tf.Tensor) -> tuple[Any, Callable]:
+        # No tape need record what becomes of them.
+        results = apply(functions, [tf.stop_gradient(x) for x in tensors], outputs)
+        return results, lambda *slopes: recomputed(apply, backward, tensors + slopes, len(tensors))
+
+    return run(*tensors)
+
+
+def traced(function: Callable, tensors: Sequence[tf.Tensor]) -> Any:
+    """The graph of a function of tensors (batch, ...), of any batch."""
+    specs = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in tensors]
+    # Written out at each place that calls it, it would be optimized as often.
+    once = {"_noinline": True}
+    graph = tf.function(function, autograph=False, experimental_attributes=once)
+    return graph.get_concrete_function(*specs)
+
+
+def _a_thread_each(graph: Any, parts: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """Apply a traced function to parts (count, batch, ...), as threads of a CPU become free."""
+    return tf.raw_ops.MapDefun(
+        arguments=parts,
+        captured_inputs=graph.captured_inputs,
+        output_types=[y.dtype for y in graph.outputs],
+        output_shapes=[y.shape for y in graph.outputs],
+        f=graph,
+        max_intra_op_parallelism=1,
+    )
+
+
+def in_turn(function: Callable, parts: Sequence[tf.Tensor], outputs: int) -> list[tf.Tensor]:
+    """Apply a function to parts (count, batch, ...), two of them under way at a time."""
+    if parts[0].shape[0] == 1:
+        return [y[None] for y in function(*(x[0] for x in parts))]
+    return tf.map_fn(
+        lambda part: function(*part),
+        parts,
+        parallel_iterations=PARALLEL,
+        fn_output_signature=[parts[0].dtype] * outputs,
+    )
+
+
+def on_cores(graph: Any, parts: Sequence[tf.Tensor], outputs: int) -> list[tf.Tensor]:
+    """Apply a traced function to parts (count, batch, ...), a thread each if cores have enough."""
+    return tf.cond(
+        tf.shape(parts[0])[0] < CORES,
+        lambda: in_turn(graph, parts, outputs),
+        lambda: _a_thread_each(graph, parts),
+    )
+
+
+def in_pieces(function: Callable, tensors: Sequence[tf.Tensor], paths: int) -> list[tf.Tensor]:
+    """Apply a function to tensors (batch, paths, ...), of which it takes each path on its own.
+
+    A thread of a CPU takes one item and so many paths at a time, a divisor of their number.
+    """
+    total = tensors[0].shape[1]
+
+    def apply(
+        functions: Sequence[Callable], tensors: Sequence[tf.Tensor], _: int
+    ) -> list[tf.Tensor]:
+        parts = [tf.reshape(x, (-1, 1, paths, *x.shape[2:])) for x in tensors]
+        graph = traced(functions[0], [part[0] for part in parts])
+        return [tf.reshape(y, (-1, total, *y.shape[3:])) for y in _a_thread_each(graph, parts)]
+
+    return recomputed(apply, [function], tensors, 1)

@@ -1,0 +1,75 @@
+"""What is dealt out to threads comes to what it does at once, and so do its derivatives."""
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_scattering import _parallel
+from keras_scattering._parallel import by_device, in_pieces, in_turn, on_cores, recomputed, traced
+
+
+def product(x, y):
+    """Two tensors of two, neither of which is linear in them."""
+    return [x * tf.sin(y), tf.reduce_sum(x * x, -1, keepdims=True) + y]
+
+
+def pieces(x, y):
+    return in_pieces(product, [x, y], 2)
+
+
+def parts(dealt, x, y):
+    """Parts of one item, by a function that deals them out."""
+
+    def apply(functions, tensors, outputs):
+        singles = [z[:, None] for z in tensors]
+        graph = traced(functions[0], [z[0] for z in singles])
+        return [z[:, 0] for z in dealt(graph, singles, outputs)]
+
+    return recomputed(apply, [product], [x, y], 2)
+
+
+def derivatives(function, x, y):
+    """Its results, a gradient, and a gradient of that."""
+    with tf.GradientTape() as outer:
+        outer.watch([x, y])
+        with tf.GradientTape() as inner:
+            inner.watch([x, y])
+            results = function(x, y)
+        gradient = inner.gradient(results, [x, y], [tf.cos(z) for z in results])
+    return results, gradient, outer.gradient(gradient, [x, y])
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    "function",
+    [
+        pieces,
+        functools.partial(parts, in_turn),
+        functools.partial(parts, on_cores),
+    ],
+)
+def test_values_and_derivatives_are_those_of_all_at_once(monkeypatch, count, known, function):
+    monkeypatch.setattr(_parallel, "CORES", 2)  # one part is too few, for one
+    rng = np.random.default_rng(0)
+    x, y = tf.constant(rng.standard_normal((2, count, 4, 3)))
+    spec = tf.TensorSpec((count if known else None, 4, 3), tf.float64)
+    apart = tf.function(functools.partial(derivatives, function), input_signature=[spec, spec])
+    expected = tf.nest.flatten(derivatives(product, x, y))
+    for found, wanted in zip(tf.nest.flatten(apart(x, y)), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_the_way_is_that_of_the_device():
+    def either():
+        return by_device(lambda: tf.constant("on a CPU"), lambda: tf.constant("elsewhere"))
+
+    assert either() == "on a CPU"
+    assert tf.function(either)() == "on a CPU"
+
+    def number():
+        return by_device(lambda: tf.constant(1), lambda: tf.constant(2))
+
+    assert tf.function(number, jit_compile=True)() == 2
