@@ -61,8 +61,8 @@ def _in_parts(
 ) -> list[tf.Tensor]:
     """Apply a function of tensors (batch, ...) to a number of equal parts of the batch."""
     batch = tf.shape(tensors[0])[0]
-    each = -(-batch // count)
-    # XLA needs one shape for all parts: fewer than `count` rows are padding.
+    each = tf.maximum(-(-batch // count), 1)
+    # XLA needs one shape for all parts: what is missing is padding. `MapDefun` needs a row.
     rows = [(0, count * each - batch)]
     parts = [
         tf.reshape(tf.pad(x, rows + [(0, 0)] * (len(x.shape) - 1)), (count, each, *x.shape[1:]))

@@ -129,11 +129,15 @@ def fold(planes: tf.Tensor, windows: Sequence[Window], size: tuple[int, ...]) ->
 
 def _unfold(slopes: Planes, windows: Sequence[Window], lines: tuple[int, ...]) -> tf.Tensor:
     """The adjoint of `fold`: planes (2, b, p, *lines)."""
-    size = tuple(slopes[0].shape[3:])
+    paths, _, *size = slopes[0].shape[1:]
+
+    def gradient(planes: tf.Tensor) -> Planes:
+        # Of a gradient of a gradient TensorFlow may not know the shape.
+        return fold(tf.reshape(planes, (2, -1, paths, *lines)), windows, tuple(size))
 
     @tf.custom_gradient
     def transform(*slopes: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         planes = [_unfold_by_convolution(slope, windows, lines) for slope in slopes]
-        return tf.stack(planes), lambda planes: fold(planes, windows, size)
+        return tf.stack(planes), gradient
 
     return transform(*slopes)
