@@ -127,13 +127,14 @@ def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[
             lambda: _few(in_turn, graphs[-1], tensors, made, most, PARALLEL),
         )
 
-    # The runtimes that products are for have no loops.
-    if weights.products or (eager and x.shape[0] <= most):
-        outputs = way()(x)
+    # Only pictures are computed in another way on a CPU.
+    ways = [way(threads=True), way()] if len(x.shape) == 3 else [way()]
+    # There is nothing to deal out, and nothing to gain from computing it anew.
+    whole = x.shape[0] is not None and x.shape[0] <= most if eager else x.shape[0] == 1 == len(ways)
+    if whole or weights.products:  # the runtimes that products are for have no loops
+        outputs = ways[-1](x)
     else:
         made = 1 + (design.average is not None) if plan.stacked else len(design.rows)
-        # Only pictures are computed in another way on a CPU.
-        ways = [way(threads=True), way()] if len(x.shape) == 3 else [way()]
         outputs = recomputed(apply, ways, [x], made)
     return in_order(plan, design.rows, outputs)
 
