@@ -108,8 +108,8 @@ def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[
         If the plan is stacked, one tensor (batch, paths, *outputs); else one a path.
     """
 
-    def way(**known: bool) -> Callable[[tf.Tensor], list[tf.Tensor]]:
-        inside = dataclasses.replace(weights, **known)
+    def way(threads: bool = False) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+        inside = dataclasses.replace(weights, threads=threads)
         orders = functools.partial(run, plan, design.branches, inside)
         return functools.partial(coefficients, plan, design, inside, orders=orders)
 
@@ -130,7 +130,7 @@ def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[
     # Only pictures are computed in another way on a CPU.
     ways = [way(threads=True), way()] if len(x.shape) == 3 else [way()]
     # There is nothing to deal out, and nothing to gain from computing it anew.
-    whole = x.shape[0] is not None and x.shape[0] <= most if eager else x.shape[0] == 1 == len(ways)
+    whole = x.shape[0] <= most if eager else x.shape[0] == 1 == len(ways)
     if whole or weights.products:  # the runtimes that products are for have no loops
         outputs = ways[-1](x)
     else:

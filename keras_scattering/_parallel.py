@@ -11,8 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
-# Of the machine that builds the graph: one that runs it may have more, or fewer.
-CORES = os.cpu_count() or 1
+# Those that the process that builds the graph may use: one that runs it may have more, or fewer.
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 # Parts, or branches, under way at a time where each operation is divided.
 PARALLEL = 2
 
