@@ -5,6 +5,7 @@ short, the threads wait for each other longer than they work, and none finds in 
 to read. So here a thread takes a few signals through many operations, and divides none.
 """
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,13 +18,29 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 PARALLEL = 2
 
 
+@functools.cache
+def _index() -> Any:
+    # XLA takes the last one, whatever it compiles for: to it, no device has a name.
+    index = tf.function(lambda: tf.raw_ops.DeviceIndex(device_names=["CPU"]), autograph=False)
+    return index.get_concrete_function()
+
+
+def _device() -> tf.Tensor:
+    """0 on a CPU, 1 elsewhere."""
+    if tf.executing_eagerly():
+        return _index()()
+    # A call that has no state, unlike what it calls: `tf.vectorized_map` and Jacobians would ask
+    # anew for each of their rows.
+    (index,) = tf.raw_ops.PartitionedCall(args=[], Tout=[tf.int32], f=_index())
+    return index
+
+
 def by_device(on_cpu: Callable[[], Any], elsewhere: Callable[[], Any]) -> Any:
     """What one function makes on a CPU, and the other on accelerators and where XLA compiles.
 
     Both stand in the graph, and which to go is found out where it runs.
     """
-    # XLA takes the last one, whatever it compiles for: to it, no device has a name.
-    return tf.switch_case(tf.raw_ops.DeviceIndex(device_names=["CPU"]), [on_cpu, elsewhere])
+    return tf.switch_case(_device(), [on_cpu, elsewhere])
 
 
 def adjoint_of(function: Callable, count: int) -> Callable:

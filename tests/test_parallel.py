@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_scattering import _parallel
+from keras_scattering import Scattering2D, _parallel
 from keras_scattering._parallel import by_device, in_pieces, in_turn, on_cores, recomputed, traced
 
 
@@ -73,3 +73,22 @@ def test_the_way_is_that_of_the_device():
         return by_device(lambda: tf.constant(1), lambda: tf.constant(2))
 
     assert tf.function(number, jit_compile=True)() == 2
+
+
+def test_a_layer_goes_with_what_vectorizes():
+    layer = Scattering2D(J=1, L=2)
+    x = tf.constant(np.random.default_rng(0).standard_normal((2, 8, 8)), tf.float32)
+    layer.build(x.shape)
+
+    @tf.function(autograph=False)
+    def both(x):
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = tf.reshape(layer(x), (2, -1))[:, :5]
+            single = y[0, 3]
+        rows = tf.vectorized_map(lambda row: layer(row[None])[0], x)
+        return tape.jacobian(y, x)[0, 3], tape.gradient(single, x), rows
+
+    jacobian, gradient, rows = both(x)
+    np.testing.assert_allclose(jacobian, gradient, atol=1e-7)
+    np.testing.assert_allclose(rows, layer(x), atol=1e-6)
