@@ -11,7 +11,7 @@ class Weights:
 
     tensors: dict[str, tf.Tensor]
     products: bool = False  # Fourier transforms are to be products with real matrices
-    threads: bool = False  # they are a CPU's, each of which runs one operation after the other
+    threads: bool = False  # a CPU's threads are to take a few signals each through many operations
 
     def __getitem__(self, name: str) -> tf.Tensor:
         return self.tensors[name]
