@@ -114,6 +114,8 @@ def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[
         return functools.partial(coefficients, plan, design, inside, orders=orders)
 
     eager = tf.executing_eagerly()
+    # Their products of matrices are larger: threads divide them well.
+    volumes = len(x.shape) == 4
     most = _items(_EAGER_WORKING_SET if eager else _WORKING_SET, design.branches)
 
     def apply(
@@ -122,6 +124,8 @@ def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[
         if eager:
             return _few(in_turn, functions[-1], tensors, made, most)
         graphs = [traced(function, tensors) for function in functions]
+        if volumes:
+            return _few(in_turn, graphs[0], tensors, made, most)
         return by_device(
             lambda: _few(on_cores, graphs[0], tensors, made, most, CORES),
             lambda: _few(in_turn, graphs[-1], tensors, made, most, PARALLEL),

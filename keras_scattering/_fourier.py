@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 _FFT = {1: tf.signal.fft, 2: tf.signal.fft2d}
-_RFFT = {1: tf.signal.rfft, 2: tf.signal.rfft2d, 3: tf.signal.rfft3d}
-_IRFFT = {1: tf.signal.irfft, 2: tf.signal.irfft2d, 3: tf.signal.irfft3d}
+_RFFT = {1: tf.signal.rfft, 2: tf.signal.rfft2d}
+_IRFFT = {1: tf.signal.irfft, 2: tf.signal.irfft2d}
 
 Planes = tuple[tf.Tensor, tf.Tensor]
 

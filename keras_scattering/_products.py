@@ -26,23 +26,22 @@ class _Axis(NamedTuple):
     rows: range
     columns: range
     sign: int
-    scale: tuple[float, ...] | float = 1.0  # of all rows, or of each
 
 
 @functools.lru_cache(maxsize=256)
 def _waves(axis: _Axis) -> np.ndarray:
-    n, rows, columns, sign, scale = axis
+    n, rows, columns, sign = axis
     angles = np.outer(rows, columns) % n  # reduced first, lest rounding grow with r c
-    return np.exp(sign * 2j * np.pi / n * angles) * np.reshape(scale, (-1, 1))
+    return np.exp(sign * 2j * np.pi / n * angles)
 
 
-def _multiply(z: tf.Tensor, axis: _Axis, planes: int) -> tf.Tensor:
+def _multiply(z: tf.Tensor, axis: _Axis) -> tf.Tensor:
     """Multiply the last axes (planes, rows) of z by the real matrix of a complex one."""
     waves = _waves(axis)
     c, s = np.real(waves), np.imag(waves)
-    matrix = np.block([[c, s], [-s, c]])[: z.shape[2] * z.shape[3], : planes * c.shape[1]]
+    matrix = np.block([[c, s], [-s, c]])[: z.shape[2] * z.shape[3]]
     y = tf.matmul(tf.reshape(z, (-1, matrix.shape[0])), tf.constant(matrix, z.dtype))
-    return tf.reshape(y, (-1, z.shape[1], planes, c.shape[1]))
+    return tf.reshape(y, (-1, z.shape[1], 2, c.shape[1]))
 
 
 def _rotate(z: tf.Tensor, axis: _Axis) -> tf.Tensor:
@@ -53,10 +52,8 @@ def _rotate(z: tf.Tensor, axis: _Axis) -> tf.Tensor:
     return tf.concat([real * c - imag * s, real * s + imag * c], 2)
 
 
-def _transform(
-    x: tf.Tensor, axes: Sequence[_Axis], planes: int, rotation: _Axis | None = None
-) -> tf.Tensor:
-    """Multiply each axis of x (1 or 2 planes, batch, *rows), in turn, to (planes, batch, *columns).
+def _transform(x: tf.Tensor, axes: Sequence[_Axis], rotation: _Axis | None = None) -> tf.Tensor:
+    """Multiply each axis of x (1 or 2 planes, batch, *rows), in turn, to (2, batch, *columns).
 
     Each step multiplies the last axis with the planes before it, and then fetches the next from the
     front, so that in the end axes are in order again. The first step may be followed by a rotation.
@@ -66,7 +63,7 @@ def _transform(
     z = tf.reshape(x, (x.shape[0], -1, size[0], math.prod(size[1:])))
     z = tf.transpose(z, (1, 3, 0, 2))
     for step, axis in enumerate(axes):
-        z = _multiply(z, axis, planes if step == rank - 1 else 2)
+        z = _multiply(z, axis)
         if step < rank - 1:
             following = size[step + 1]
             z = tf.reshape(z, (-1, following, z.shape[1] // following, *z.shape[2:]))
@@ -75,7 +72,7 @@ def _transform(
         if step == 0 and rotation:
             z = _rotate(z, rotation)
     z = tf.transpose(z, (2, 0, 1, 3))
-    return tf.reshape(z, (planes, -1, *(len(axis.columns) for axis in axes)))
+    return tf.reshape(z, (2, -1, *(len(axis.columns) for axis in axes)))
 
 
 def _line(x: tf.Tensor, columns: range, sign: int) -> tf.Tensor:
@@ -83,7 +80,7 @@ def _line(x: tf.Tensor, columns: range, sign: int) -> tf.Tensor:
     n = x.shape[2]
     n1 = max(d for d in range(1, math.isqrt(n) + 1) if n % d == 0) if n >= _LONG else 1
     if n1 == 1:
-        return _transform(x, [_Axis(n, range(n), columns, sign)], 2)
+        return _transform(x, [_Axis(n, range(n), columns, sign)])
     # Sample n2 r1 + r2 meets line c1 + n1 c2 in r1 c1 / n1 + r2 c1 / n + r2 c2 / n2 turns.
     n2 = n // n1
     first, last = columns.start // n1, -(-columns.stop // n1)
@@ -92,7 +89,7 @@ def _line(x: tf.Tensor, columns: range, sign: int) -> tf.Tensor:
         _Axis(n2, range(n2), range(first, last), sign),
     ]
     grid = tf.reshape(x, (x.shape[0], -1, n1, n2))
-    y = _transform(grid, axes, 2, _Axis(n, range(n1), range(n2), sign))
+    y = _transform(grid, axes, _Axis(n, range(n1), range(n2), sign))
     y = tf.reshape(tf.transpose(y, (0, 1, 3, 2)), (2, -1, n1 * (last - first)))
     return y[..., columns.start - n1 * first : columns.stop - n1 * first]
 
@@ -106,7 +103,7 @@ def _complex(x: tf.Tensor, columns: Sequence[range], sign: int) -> tf.Tensor:
         y = _line(x, columns[0], sign)
     else:
         axes = [_Axis(n, range(n), c, sign) for n, c in zip(size, columns, strict=True)]
-        y = _transform(x, axes, 2)
+        y = _transform(x, axes)
     return tf.reshape(y, (2, -1, *others, *y.shape[2:]))
 
 
@@ -119,16 +116,3 @@ def inverse(planes: tf.Tensor, rank: int) -> tuple[tf.Tensor, tf.Tensor]:
     """y[t] = sum_k x[k] exp(2 pi i k t / n) along the last `rank` axes."""
     y = _complex(planes, [range(n) for n in planes.shape[-rank:]], 1)
     return y[0], y[1]
-
-
-def from_half(real: tf.Tensor, imag: tf.Tensor, size: Sequence[int]) -> tf.Tensor:
-    """Real signals of a size from lines 0 .. n/2, on the last axis, of their spectra."""
-    *others, n = size
-    half = range(n // 2 + 1)
-    # All lines but 0 and Nyquist stand for their mirrored ones too.
-    scale = tuple((1 if 2 * k in (0, n) else 2) / math.prod(size) for k in half)
-    axes = [_Axis(m, range(m), range(m), 1) for m in others]
-    axes.append(_Axis(n, half, range(n), 1, scale))
-    planes = tf.stack([real, imag])
-    y = _transform(tf.reshape(planes, (2, -1, *planes.shape[-len(size) :])), axes, 1)
-    return tf.reshape(y, (-1, *planes.shape[2 : -len(size)], *size))

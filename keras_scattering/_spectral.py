@@ -12,10 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_scattering import _products
+from keras_scattering import _harmonic, _products
 from keras_scattering._folding import Window, cut, fold, fold_by_products, join
 from keras_scattering._fourier import Planes, half_spectrum, inverse
-from keras_scattering._harmonic import norm
 from keras_scattering._parallel import in_pieces
 from keras_scattering._weights import Weights
 from keras_scattering.plans.grid import runs
@@ -72,9 +71,12 @@ def spectrum(u: tf.Tensor, lines: Box, weights: Weights) -> Spectrum:
 
     Half of the lines are computed; X(-k) = conj X(k) gives what is asked of the other half.
     """
+    rank = len(lines)
+    if rank == 3:
+        planes = _harmonic.coefficients(u[:, 0], lines, weights)[None, :, None]
+        return Spectrum(planes, lines)
     if weights.products:
         return Spectrum(_products.lines(u, lines), lines)
-    rank = len(lines)
     planes = tf.stack(half_spectrum(u, rank))
     size = u.shape[-rank:]
     wanted = [np.arange(start, stop) for start, stop in lines]
@@ -141,7 +143,7 @@ def _pictures(x: Spectrum, bank: Bank, weights: Weights) -> tf.Tensor:
 def respond(x: Spectrum, bank: Bank | HarmonicBank, weights: Weights) -> tf.Tensor:
     """Moduli (b, p * F, *size) of filtered signals; of the harmonics of one degree, their norm."""
     if isinstance(bank, HarmonicBank):
-        return norm(x.planes, bank, weights)
+        return _harmonic.norm(x.planes[0, :, 0], x.lines, bank, weights)[:, None]
     if len(bank.size) == 2 and weights.threads:
         return _pictures(x, bank, weights)
     u = modulus(*convolve(x, bank, weights))

@@ -36,9 +36,9 @@ class HarmonicScattering3D(ScatteringLayer):
             precision; under a mixed policy in float32, and returned in the compute dtype. And
             `jit_compile`: True to compute by XLA, side by side on all cores, which is faster and
             takes some seconds at the first call and for each new size of the batch; False by
-            default, since servers may refuse what XLA must compile. `fft`: `"matrix"` to transform
-            by real matrix products, for LiteRT and ONNX, which have no FFTs of complex signals;
-            `"native"`, the default, is faster for batches, and what to train with.
+            default, since servers may refuse what XLA must compile. `fft`: `"matrix"` for LiteRT
+            and ONNX, where the batch is computed at once; `"native"`, the default, is what to train
+            with. Volumes are transformed by products of real matrices in both.
 
     Input shape:
         `(batch, depth, height, width)`, axes z, y, x, or with `channels` at the end, or at position

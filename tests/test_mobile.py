@@ -36,7 +36,7 @@ def assert_close(outputs, desired, accuracy=ACCURACY):
 # The transforms
 
 
-@pytest.mark.parametrize("size", [(1,), (7,), (131,), (616,), (2048,), (9, 8), (5, 4, 6)])
+@pytest.mark.parametrize("size", [(1,), (7,), (131,), (616,), (2048,), (9, 8), (5, 6)])
 def test_products_are_fourier_transforms(size):
     rng = np.random.default_rng(0)
     rank = len(size)
@@ -52,10 +52,6 @@ def test_products_are_fourier_transforms(size):
     wanted = np.fft.ifftn(planes[0] + 1j * planes[1], axes=axes, norm="forward")
     actual = _products.inverse(tf.constant(planes), rank)
     assert_close(actual, [wanted.real, wanted.imag], 1e-13)
-
-    half = planes[..., : size[-1] // 2 + 1]
-    wanted = np.fft.irfftn(half[0] + 1j * half[1], size, axes)
-    assert_close(_products.from_half(*tf.constant(half), size), wanted, 1e-13)
 
 
 @every([LONG, *CASES])

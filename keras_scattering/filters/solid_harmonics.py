@@ -58,6 +58,12 @@ class SolidHarmonics:
             harmonic *= math.sqrt(2) * (np.cos(m * azimuth) if m > 0 else np.sin(-m * azimuth))
         return _constant(l) * scaled**l * envelope * harmonic
 
+    @staticmethod
+    def odd(l: int, m: int) -> tuple[bool, bool, bool]:  # noqa: E741
+        """Whether the spectrum of the real harmonic (l, m) is odd along z, y and x: else even."""
+        sine = m < 0
+        return (l - m) % 2 == 1, sine, (m + sine) % 2 == 1
+
     def degree(self, j: int, l: int) -> np.ndarray:  # noqa: E741
         """Spectra of all 2l + 1 harmonics of a degree, stacked."""
         return np.stack([self.psi(j, l, m) for m in range(-l, l + 1)])

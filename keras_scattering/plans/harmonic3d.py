@@ -1,50 +1,113 @@
 """The plan of the solid harmonic scattering transform (Eickenberg et al. 2017, 2018)."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
-from keras_scattering.filters.bank import mirror
 from keras_scattering.filters.solid_harmonics import SolidHarmonics
 from keras_scattering.plans.compact import Arrays
 from keras_scattering.plans.plan import (
+    Box,
     Branch,
     Design,
+    Face,
     HarmonicBank,
     Node,
     Padding,
     Plan,
     Powers,
     hull,
+    waves,
 )
 
 
+def _by_axis(odd: np.ndarray) -> tuple[tuple[bool, ...], ...]:
+    return tuple(map(tuple, odd.T.tolist()))
+
+
+def _lines(spectra: np.ndarray, threshold: float) -> Box:
+    """The box around line 0 beyond which filters (F, *n), in FFT order, are below a threshold."""
+    counts = np.abs(spectra) > threshold
+    box = []
+    for axis, n in enumerate(counts.shape[1:], start=1):
+        (on,) = np.nonzero(np.moveaxis(counts, axis, 0).reshape(n, -1).any(1))
+        most = max(np.minimum(on, n - on))
+        box.append((-most, most + 1) if 2 * most < n else (-most, most))
+    return tuple(box)
+
+
+def _parts(
+    psi: np.ndarray, odd: np.ndarray, lines: Box, size: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Filters (F, *lines) whose responses are real, and those whose responses are imaginary.
+
+    Each axis along which a filter is odd brings a factor i. Products of waves along the axes
+    account for it but at the end of an even axis, where the mirrored line is the line itself. Of
+    all factors, that of an odd degree is left out.
+    """
+    ends = (2 * np.arange(*span) == -n for span, n in zip(lines, size, strict=True))
+    planes = np.meshgrid(*ends, indexing="ij", sparse=True)
+    per_axis = odd.reshape(*odd.shape, 1, 1, 1)
+    factors = sum(per_axis[:, axis] & end for axis, end in enumerate(planes))
+    signs = odd.sum(1).reshape(-1, 1, 1, 1) // 2 + factors // 2
+    psi = np.where(signs % 2, -psi, psi)
+    return np.where(factors % 2, 0, psi), np.where(factors % 2, psi, 0)
+
+
+def _faces(
+    arrays: Arrays,
+    name: str,
+    minor: np.ndarray,
+    odd: np.ndarray,
+    ends: Sequence[bool],
+    least: float,
+) -> tuple[Face, ...]:
+    """Filters (F, *lines) that vanish but at the ends of even axes, as planes if they count."""
+    minor = minor.copy()
+    faces = []
+    for axis in np.flatnonzero(ends):
+        plane = (slice(None),) * (axis + 1) + (0,)
+        if np.abs(minor[plane]).max() > least:
+            others = tuple(o for a, o in enumerate(_by_axis(odd)) if a != axis)
+            faces.append(Face(int(axis), arrays.add(f"{name}_face_{axis}", minor[plane]), others))
+            minor[plane] = 0  # each line once
+    return tuple(faces)
+
+
+def _add_waves(arrays: Arrays, n: int, lines: tuple[int, int], odd: tuple[bool, ...]) -> None:
+    """cas(2 pi k t / n), or cas(-2 pi k t / n) where odd: cas is the sum of cosine and sine."""
+    angles = 2 * np.pi / n * (np.outer(np.arange(n), np.arange(*lines)) % n)
+    ways = np.cos(angles) + np.sin(angles), np.cos(angles) - np.sin(angles)
+    arrays.add(waves(n, lines, odd), np.stack([ways[o] for o in odd]))
+
+
 def _harmonic_bank(
-    arrays: Arrays, name: str, spectra: np.ndarray, odd: bool, covariant: bool
+    arrays: Arrays, name: str, harmonics: SolidHarmonics, j: int, degree: int, covariant: bool
 ) -> HarmonicBank:
-    """The harmonics of one degree, split into the part of their parity and the Nyquist lines."""
-    size = spectra.shape[1:]
-    sign = -1 if odd else 1
-    main = (spectra + sign * mirror(spectra, axes=(1, 2, 3))) / 2
-    minor = spectra - main  # zero but on Nyquist lines
-    if not covariant and len(spectra) > 1:
+    """The harmonics of one degree, or of its highest order alone."""
+    size = harmonics.box
+    psi = harmonics.degree(j, degree) / math.prod(size)
+    odd = odd_minor = np.array([harmonics.odd(degree, m) for m in range(-degree, degree + 1)])
+    lines = _lines(psi, arrays.threshold * np.abs(psi).max())
+    for axis, span in enumerate(lines, start=1):
+        psi = np.take(psi, range(*span), axis, mode="wrap")
+    main, minor = _parts(psi, odd, lines, size)
+    if not covariant and degree > 0:
         # exp(-i l phi) is (cosine - i sine) / sqrt(2) of the orthonormal harmonics, so that each
-        # real response meets the Nyquist lines of the other.
-        sine, cosine = main[0], main[-1]
-        main = np.stack([cosine, sine]) / np.sqrt(2)
+        # real response meets the imaginary one of the other.
+        main = main[[-1, 0]] / np.sqrt(2)
         minor = np.stack([minor[0], -minor[-1]]) / np.sqrt(2)
-    half = size[-1] // 2 + 1
+        odd, odd_minor = odd[[-1, 0]], odd[[0, -1]]
     # In squares, what is below the root of the rounding adds nothing.
-    threshold = (arrays.threshold**0.5 if covariant else arrays.threshold) * np.abs(main).max()
-    planes = []
-    for axis, n in enumerate(size):
-        plane = minor[(slice(None),) * (axis + 1) + (slice(n // 2, n // 2 + 1),)]
-        if n % 2 == 0 and np.abs(plane).max() > threshold:
-            values = np.squeeze(plane, axis + 1)
-            other = [m for a, m in enumerate(size) if a != axis]
-            values = values[..., : other[-1] // 2 + 1]
-            planes.append((axis, arrays.add(f"{name}_nyquist_{axis}", values)))
-            minor[(slice(None),) * (axis + 1) + (n // 2,)] = 0  # each line once
-    filters = arrays.add(name, main[..., :half])
-    return HarmonicBank(filters, odd, tuple(planes), not covariant, size)
+    least = (arrays.threshold**0.5 if covariant else arrays.threshold) * np.abs(main).max()
+    ends = [2 * start == -n for (start, _), n in zip(lines, size, strict=True)]
+    faces = _faces(arrays, name, minor, odd_minor, ends, least)
+    for n, span, *patterns in zip(size, lines, _by_axis(odd), _by_axis(odd_minor), strict=True):
+        for pattern in ((False,), *patterns):
+            _add_waves(arrays, n, span, pattern)
+    filters = arrays.add(name, main)
+    return HarmonicBank(filters, _by_axis(odd), faces, not covariant, lines, size)
 
 
 def plan_harmonic3d(
@@ -72,11 +135,7 @@ def plan_harmonic3d(
         for degree in range(L + 1):
             banks = [
                 _harmonic_bank(
-                    arrays,
-                    f"psi_{j}_{degree}",
-                    harmonics.degree(j, degree),
-                    degree % 2 == 1,
-                    rotation_covariant,
+                    arrays, f"psi_{j}_{degree}", harmonics, j, degree, rotation_covariant
                 )
                 for j in range(J + 1)
             ]
@@ -86,7 +145,7 @@ def plan_harmonic3d(
                     for j2 in range(j1 + 1, J + 1)
                     if max_order == 2
                 ]
-                lines = bank.lines if followers else None
+                lines = hull([node.bank.lines for node in followers]) if followers else None
                 first = Node(0, bank, average, row((j1,), degree), 1, lines)
                 branches.append(Branch((first, *followers)))
                 boxes.append(bank.lines)

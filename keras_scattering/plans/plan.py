@@ -8,6 +8,7 @@ shapes, `meta()` and the computation are all read from one plan. Nothing here im
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,6 +43,7 @@ class Bank:
 
     windows: tuple[Window, ...]
     size: tuple[int, ...]
+    responses = 1  # how many make one signal
 
     @property
     def lines(self) -> Box:
@@ -54,25 +56,38 @@ class Bank:
         )
 
 
+def waves(n: int, lines: tuple[int, int], odd: Sequence[bool]) -> str:
+    """The name of an array (F, n, lines): how filters that are odd or even along an axis end it."""
+    return f"waves_{n}_{lines[1] - lines[0]}_{''.join(str(int(o)) for o in odd)}"
+
+
+class Face(NamedTuple):
+    """The lines at -n/2 of one axis, and what harmonics have there besides what mirrors want."""
+
+    axis: int
+    filters: str  # name of an array (F, *lines of the other axes)
+    odd: tuple[tuple[bool, ...], ...]  # for each of the other axes, which filters are odd along it
+
+
 @dataclasses.dataclass(frozen=True)
 class HarmonicBank:
-    """Solid harmonics of one degree l, whose responses to a real signal are summed in squares.
+    """Solid harmonics of one degree, whose responses to a real signal are summed in squares.
 
-    The responses of real harmonics are real, so that half spectra do; but for the Nyquist lines of
-    even sizes, which stand for one sign of the frequency only. What these add is real as well, a
-    plane wave of alternating sign along one axis, and is found from two-dimensional transforms.
+    Along each axis a harmonic is even or odd, and so its response is real; but for lines at the end
+    of an even axis, which stand for one sign of the frequency only. What these add is imaginary.
     """
 
-    filters: str  # name of an array (F, *half of the lines)
-    odd: bool  # whether l is odd: filters are then odd too, and the factor (-i)**l imaginary
-    nyquist: tuple[tuple[int, str], ...]  # axis, name of an array (F, *half of the plane's lines)
-    coherent: bool  # whether the Nyquist terms add to the responses, or only to their squares
+    filters: str  # name of an array (F, *lines), already divided by the samples of the input
+    odd: tuple[tuple[bool, ...], ...]  # for each axis, which filters are odd along it
+    faces: tuple[Face, ...]
+    coherent: bool  # whether faces add to the responses, or only to their squares
+    lines: Box
     size: tuple[int, ...]
 
     @property
-    def lines(self) -> Box:
-        """Half of the spectrum, along the last axis."""
-        return tuple((0, n) for n in (*self.size[:-1], self.size[-1] // 2 + 1))
+    def responses(self) -> int:
+        """How many responses make one signal."""
+        return len(self.odd[0])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +148,7 @@ class Node:
     @property
     def samples(self) -> int:
         """Samples of its signals, for one item of a batch."""
-        return self.paths * math.prod(self.bank.size)
+        return self.paths * self.bank.responses * math.prod(self.bank.size)
 
 
 @dataclasses.dataclass(frozen=True)
