@@ -4,10 +4,8 @@ The signals of a part of the batch fit in a processor's cache, and neither memor
 grows with the batch. On a CPU each core takes a part of its own.
 
 XLA fuses the passes over memory of which an ordinary graph has many. But on CPUs its runtime does
-nearly one thing after the other, so that a cascade compiled as a whole keeps little more than one
-core busy. So the batch is dealt into halves, and the branches into shares of like cost; each share
-of each half is a cluster, and TensorFlow runs clusters side by side. What comes before the branches
-is little, and would have to be compiled for each share: it stays outside.
+nearly one thing after the other, so that what is compiled as a whole keeps little more than one
+core busy. So the parts of the batch are clusters, and TensorFlow runs them side by side.
 """
 
 import dataclasses
@@ -30,7 +28,6 @@ from keras_scattering._parallel import (
     recomputed,
     traced,
 )
-from keras_scattering._spectral import Spectrum
 from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import Branch, Design, Plan
 
@@ -40,9 +37,7 @@ _WORKING_SET = 2**20
 _CLUSTER_WORKING_SET = 2**18
 # Eagerly every operation has a cost of its own, so that larger parts pay.
 _EAGER_WORKING_SET = 2**24
-# Real samples of all signals of a share, for one item: XLA allocates for many of them at once, and
-# a block larger than the C library keeps comes anew, page by page, in each call.
-_SHARE = 2**21
+_ANY = 2**31 - 1
 
 # Freed memory that lies at the end of the heap goes back to the system if it is more than twice the
 # largest block that glibc has ever mapped on its own and seen freed; its pages come anew, one fault
@@ -100,23 +95,49 @@ def _items(working_set: int, branches: Sequence[Branch]) -> int:
     return 2 ** int(math.log2(max(1, working_set // samples)))
 
 
+def _cluster(function: Callable, made: int, most: int) -> tuple[Callable, Callable]:
+    """A function of signals as an XLA cluster, and its gradient as another.
+
+    Within them a loop takes so many items at a time, and no intermediate signal comes out.
+    """
+
+    def few(
+        functions: Sequence[Callable], tensors: Sequence[tf.Tensor], made: int
+    ) -> list[tf.Tensor]:
+        return _few(in_turn, functions[0], tensors, made, most)
+
+    def whole(x: tf.Tensor) -> list[tf.Tensor]:
+        return recomputed(few, [function], [x], made)
+
+    return _compile(whole), _compile(adjoint_of(whole, 1))
+
+
 @tf.autograph.experimental.do_not_convert
-def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[tf.Tensor]:
-    """Scattering coefficients of signals (batch, *size).
+def scatter(
+    plan: Plan, design: Design, weights: Weights, x: tf.Tensor, jit: bool = False
+) -> list[tf.Tensor]:
+    """Scattering coefficients of signals (batch, *size); with `jit` their parts are clusters.
 
     Returns:
         If the plan is stacked, one tensor (batch, paths, *outputs); else one a path.
     """
 
     def way(threads: bool = False) -> Callable[[tf.Tensor], list[tf.Tensor]]:
-        inside = dataclasses.replace(weights, threads=threads)
+        inside = dataclasses.replace(weights, threads=threads, xla=jit)
         orders = functools.partial(run, plan, design.branches, inside)
         return functools.partial(coefficients, plan, design, inside, orders=orders)
 
+    made = 1 + (design.average is not None) if plan.stacked else len(design.rows)
     eager = tf.executing_eagerly()
-    # Their products of matrices are larger: threads divide them well.
-    volumes = len(x.shape) == 4
+    # Only pictures are computed in another way on a CPU.
+    ways, adjoints = [way(threads=True), way()] if len(x.shape) == 3 else [way()], None
+    # Products of matrices, as of volumes, are large enough for threads to divide them well.
+    divided = len(x.shape) == 4 and not jit
     most = _items(_EAGER_WORKING_SET if eager else _WORKING_SET, design.branches)
+    if jit:
+        most = _ANY
+        cluster, adjoint = _cluster(way(), made, _items(_CLUSTER_WORKING_SET, design.branches))
+        ways, adjoints = [cluster], [adjoint]
 
     def apply(
         functions: Sequence[Callable], tensors: Sequence[tf.Tensor], made: int
@@ -124,88 +145,38 @@ def scatter(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[
         if eager:
             return _few(in_turn, functions[-1], tensors, made, most)
         graphs = [traced(function, tensors) for function in functions]
-        if volumes:
+        if divided:
             return _few(in_turn, graphs[0], tensors, made, most)
         return by_device(
             lambda: _few(on_cores, graphs[0], tensors, made, most, CORES),
             lambda: _few(in_turn, graphs[-1], tensors, made, most, PARALLEL),
         )
 
-    # Only pictures are computed in another way on a CPU.
-    ways = [way(threads=True), way()] if len(x.shape) == 3 else [way()]
     # There is nothing to deal out, and nothing to gain from computing it anew.
     whole = x.shape[0] <= most if eager else x.shape[0] == 1 == len(ways)
-    if whole or weights.products:  # the runtimes that products are for have no loops
+    if whole or (weights.products and not jit):  # the runtimes for products have no loops
         outputs = ways[-1](x)
     else:
-        made = 1 + (design.average is not None) if plan.stacked else len(design.rows)
-        outputs = recomputed(apply, ways, [x], made)
+        outputs = recomputed(apply, ways, [x], made, adjoints)
     return in_order(plan, design.rows, outputs)
 
 
 def compiled(
     plan: Plan, design: Design, size: tuple[int, ...], products: bool
 ) -> Callable[[Weights, tf.Tensor], list[tf.Tensor]]:
-    """`scatter` whose branches are XLA clusters, for signals of a size.
+    """`scatter` by XLA clusters, for signals of a size.
 
-    It is traced once, and compiled once for each size that half of a batch has.
+    It is traced once, and compiled once for each size that a part of a batch has.
     """
     (dtype,) = {array.dtype for array in design.arrays.values()}
     signature = [
         {name: tf.TensorSpec(array.shape, dtype) for name, array in design.arrays.items()},
         tf.TensorSpec((None, *size), dtype),
     ]
-    shares = design.shares(max(PARALLEL, -(-design.cost // _SHARE)))
-    design = dataclasses.replace(design, branches=tuple(b for share in shares for b in share))
-    outputs = (design.average is not None) + len(shares) if plan.stacked else len(design.rows)
-    items = _items(_CLUSTER_WORKING_SET, design.branches)
-
-    def cluster(
-        share: Sequence[Branch], weights: Weights, x_hat: Spectrum, size: tf.Tensor
-    ) -> list[tf.Tensor]:
-        """What a share makes of spectra; a loop within the cluster takes a few items at a time."""
-        made = 1 if plan.stacked else sum(len(branch.rows) for branch in share)
-
-        def few(size: tf.Tensor, *planes: tf.Tensor) -> list[tf.Tensor]:
-            spectra = Spectrum(tf.stack(planes), x_hat.lines)
-            return run(plan, share, weights, spectra, size)
-
-        @_compile
-        def all_items(*tensors: tf.Tensor) -> list[tf.Tensor]:
-            return _few(in_turn, few, tensors, made, _items(_CLUSTER_WORKING_SET, share))
-
-        return all_items(size, *tf.unstack(x_hat.planes))
 
     @tf.function(input_signature=signature, autograph=False)
     def transform(tensors: dict[str, tf.Tensor], x: tf.Tensor) -> list[tf.Tensor]:
-        weights = Weights(tensors, products)
-
-        def apart(x_hat: Spectrum, size: tf.Tensor) -> list[tf.Tensor]:
-            return [y for share in shares for y in cluster(share, weights, x_hat, size)]
-
-        def together(x_hat: Spectrum, size: tf.Tensor) -> list[tf.Tensor]:
-            return [y for share in shares for y in run(plan, share, weights, x_hat, size)]
-
-        def few(
-            functions: Sequence[Callable], x: Sequence[tf.Tensor], made: int
-        ) -> list[tf.Tensor]:
-            return _few(in_turn, functions[0], x, made, items)
-
-        def halves(
-            functions: Sequence[Callable], x: Sequence[tf.Tensor], made: int
-        ) -> list[tf.Tensor]:
-            count = tf.clip_by_value(tf.shape(x[0])[0], 1, PARALLEL)
-            return _in_parts(in_turn, functions[0], x, made, count)
-
-        def whole(x: tf.Tensor) -> list[tf.Tensor]:
-            function = functools.partial(coefficients, plan, design, weights, orders=together)
-            return recomputed(few, [function], [x], outputs)
-
-        # The gradient of half of a batch is one cluster, from which no intermediate signal comes.
-        adjoint = _compile(adjoint_of(whole, 1))
-        function = functools.partial(coefficients, plan, design, weights, orders=apart)
-        y = recomputed(halves, [function], [x], outputs, [adjoint])
-        return in_order(plan, design.rows, y)
+        return scatter(plan, design, Weights(tensors, products), x, jit=True)
 
     # Not `transform` itself, which Keras would save with the layer.
     return lambda weights, x: transform(weights.tensors, x)

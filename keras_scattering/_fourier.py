@@ -25,6 +25,11 @@ def _fft(real: tf.Tensor, imag: tf.Tensor, rank: int) -> Planes:
     return tf.math.real(y), tf.math.imag(y)
 
 
+def swapped_inverse(real: tf.Tensor, imag: tf.Tensor, rank: int) -> tf.Tensor:
+    """`inverse` as complex numbers whose real and imaginary parts have changed places."""
+    return _FFT[rank](tf.complex(imag, real))
+
+
 def inverse(real: tf.Tensor, imag: tf.Tensor, rank: int) -> Planes:
     """y[t] = sum_k x[k] exp(2 pi i k t / n) along the last `rank` axes."""
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from keras_scattering import _harmonic, _products
 from keras_scattering._folding import Window, cut, fold, fold_by_products, join
-from keras_scattering._fourier import Planes, half_spectrum, inverse
+from keras_scattering._fourier import Planes, forward, half_spectrum, inverse, swapped_inverse
 from keras_scattering._parallel import in_pieces
 from keras_scattering._weights import Weights
 from keras_scattering.plans.grid import runs
@@ -105,28 +105,53 @@ def _windows(x: Spectrum, bank: Bank, weights: Weights) -> list[Window]:
     ]
 
 
+def _filtered(x: Spectrum, bank: Bank, weights: Weights) -> tf.Tensor:
+    """Spectra (2, b, p, F, *size) of filtered signals, sub-sampled."""
+    return fold_by_products(x.planes, _windows(x, bank, weights), bank.size)
+
+
 def convolve(x: Spectrum, bank: Bank, weights: Weights) -> Planes:
     """Filter signals (b, p, *n) to (b, p, F, *size), sub-sampled: real and imaginary parts."""
-    rank = len(bank.size)
-    planes = fold_by_products(x.planes, _windows(x, bank, weights), bank.size)
+    planes = _filtered(x, bank, weights)
     if weights.products:
-        return _products.inverse(planes, rank)
-    real, imag = tf.unstack(planes)
-    return inverse(real, imag, rank)
+        return _products.inverse(planes, len(bank.size))
+    return inverse(*tf.unstack(planes), len(bank.size))
+
+
+def _slopes(upstream: tf.Tensor, rho: tf.Tensor, real: tf.Tensor, imag: tf.Tensor) -> Planes:
+    """The gradient of a modulus, zero where it is zero."""
+    # Signals are scaled to unit size: what is far below their rounding is as good as zero.
+    # (`divide_no_nan` would do as well, in many times the time.)
+    scale = upstream / tf.maximum(rho, np.finfo(rho.dtype.as_numpy_dtype).eps ** 2)
+    return scale * real, scale * imag
 
 
 @tf.custom_gradient
 def modulus(real: tf.Tensor, imag: tf.Tensor) -> tuple:
     """sqrt(real**2 + imag**2), with gradient zero where it is zero."""
     rho = tf.sqrt(real * real + imag * imag)
+    return rho, lambda upstream: _slopes(upstream, rho, real, imag)
 
-    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # Signals are scaled to unit size: what is far below their rounding is as good as zero.
-        # (`divide_no_nan` would do as well, in many times the time.)
-        scale = upstream / tf.maximum(rho, np.finfo(rho.dtype.as_numpy_dtype).eps ** 2)
-        return scale * real, scale * imag
 
-    return rho, gradient
+def _compiled_modulus(real: tf.Tensor, imag: tf.Tensor, rank: int) -> tf.Tensor:
+    """The modulus of the inverse of spectra, of operations that XLA is quick to compile.
+
+    Real and imaginary parts and roots take 4 ms each, since they have a compiler of their own, and
+    an ordinary graph takes twice as long for moduli of complex numbers.
+    """
+
+    @tf.custom_gradient
+    def transform(real: tf.Tensor, imag: tf.Tensor) -> tuple:
+        y = swapped_inverse(real, imag, rank)
+        rho = tf.abs(y)
+
+        def gradient(upstream: tf.Tensor) -> Planes:
+            y_real, y_imag = tf.math.imag(y), tf.math.real(y)
+            return forward(*_slopes(upstream, rho, y_real, y_imag), rank)
+
+        return rho, gradient
+
+    return transform(real, imag)
 
 
 def _pictures(x: Spectrum, bank: Bank, weights: Weights) -> tf.Tensor:
@@ -146,7 +171,10 @@ def respond(x: Spectrum, bank: Bank | HarmonicBank, weights: Weights) -> tf.Tens
         return _harmonic.norm(x.planes[0, :, 0], x.lines, bank, weights)[:, None]
     if len(bank.size) == 2 and weights.threads:
         return _pictures(x, bank, weights)
-    u = modulus(*convolve(x, bank, weights))
+    if weights.xla and not weights.products:
+        u = _compiled_modulus(*tf.unstack(_filtered(x, bank, weights)), len(bank.size))
+    else:
+        u = modulus(*convolve(x, bank, weights))
     return tf.reshape(u, (-1, u.shape[1] * u.shape[2], *bank.size))
 
 

@@ -11,6 +11,7 @@ class Weights:
 
     tensors: dict[str, tf.Tensor]
     products: bool = False  # Fourier transforms are to be products with real matrices
+    xla: bool = False  # XLA compiles what is made of them
     threads: bool = False  # a CPU's threads are to take a few signals each through many operations
 
     def __getitem__(self, name: str) -> tf.Tensor:

@@ -195,11 +195,6 @@ class Branch:
         return next((n.average for n in self.nodes if isinstance(n, Node) and n.average), None)
 
     @property
-    def cost(self) -> int:
-        """Samples of all signals, for one item of a batch: what its time grows with."""
-        return sum(node.samples for node in self.nodes)
-
-    @property
     def rows(self) -> list[tuple[int, ...]]:
         """Where the averages stand in the output: one tuple for each that is made, in turn."""
         made: list[tuple[int, ...]] = []
@@ -230,18 +225,6 @@ class Design:
     def rows(self) -> list[tuple[int, ...]]:
         """Where the averages stand in the output: one tuple for each that is made, in turn."""
         return [(0,)] * (self.average is not None) + [r for b in self.branches for r in b.rows]
-
-    @property
-    def cost(self) -> int:
-        """Samples of all signals, for one item of a batch."""
-        return sum(branch.cost for branch in self.branches)
-
-    def shares(self, count: int) -> list[list[Branch]]:
-        """The branches dealt into at most `count` groups of like cost."""
-        dealt: list[list[int]] = [[] for _ in range(min(count, len(self.branches)))]
-        for i in sorted(range(len(self.branches)), key=lambda i: -self.branches[i].cost):
-            min(dealt, key=lambda share: sum(self.branches[i].cost for i in share)).append(i)
-        return [[self.branches[i] for i in sorted(share)] for share in dealt]
 
 
 def column(values: Sequence[float], index: np.ndarray) -> np.ndarray:
