@@ -21,10 +21,10 @@ from keras_scattering._cascade import coefficients, in_order, run
 from keras_scattering._parallel import (
     CORES,
     PARALLEL,
+    a_thread_each,
     adjoint_of,
-    by_device,
+    choose,
     in_turn,
-    on_cores,
     recomputed,
     traced,
 )
@@ -56,8 +56,8 @@ def _in_parts(
 ) -> list[tf.Tensor]:
     """Apply a function of tensors (batch, ...) to a number of equal parts of the batch."""
     batch = tf.shape(tensors[0])[0]
-    each = tf.maximum(-(-batch // count), 1)
-    # XLA needs one shape for all parts: what is missing is padding. `MapDefun` needs a row.
+    each = -(-batch // count)
+    # XLA needs one shape for all parts: what is missing is padding.
     rows = [(0, count * each - batch)]
     parts = [
         tf.reshape(tf.pad(x, rows + [(0, 0)] * (len(x.shape) - 1)), (count, each, *x.shape[1:]))
@@ -75,17 +75,13 @@ def _few(
     most: int,
     least: int = 1,
 ) -> list[tf.Tensor]:
-    """Apply it to at most so many items at a time.
-
-    There are at least so many parts of the batch, or two of one that has fewer items.
-    """
+    """Apply it to at most so many items at a time, at least so many times if there are as many."""
     size = tensors[0].shape[0]
     if size is None:
         batch = tf.shape(tensors[0])[0]
-        fewest = tf.where(batch < least, tf.clip_by_value(batch, 1, PARALLEL), least)
-        count = tf.maximum(-(-batch // most), fewest)
+        count = tf.maximum(-(-batch // most), tf.clip_by_value(batch, 1, least))
     else:
-        count = max(-(-size // most), least if size >= least else min(size, PARALLEL), 1)
+        count = max(-(-size // most), min(size, least), 1)
     return _in_parts(apply, function, tensors, outputs, count)
 
 
@@ -129,7 +125,7 @@ def scatter(
 
     made = 1 + (design.average is not None) if plan.stacked else len(design.rows)
     eager = tf.executing_eagerly()
-    # Only pictures are computed in another way on a CPU.
+    # Only pictures are computed in another way where each thread takes a part.
     ways, adjoints = [way(threads=True), way()] if len(x.shape) == 3 else [way()], None
     # Products of matrices, as of volumes, are large enough for threads to divide them well.
     divided = len(x.shape) == 4 and not jit
@@ -147,13 +143,15 @@ def scatter(
         graphs = [traced(function, tensors) for function in functions]
         if divided:
             return _few(in_turn, graphs[0], tensors, made, most)
-        return by_device(
-            lambda: _few(on_cores, graphs[0], tensors, made, most, CORES),
+        return choose(
+            tf.shape(tensors[0])[0],
+            lambda: graphs[-1](*tensors),
+            lambda: _few(a_thread_each, graphs[0], tensors, made, most, CORES),
             lambda: _few(in_turn, graphs[-1], tensors, made, most, PARALLEL),
         )
 
     # There is nothing to deal out, and nothing to gain from computing it anew.
-    whole = x.shape[0] <= most if eager else x.shape[0] == 1 == len(ways)
+    whole = x.shape[0] <= most if eager else x.shape[0] == 1
     if whole or (weights.products and not jit):  # the runtimes for products have no loops
         outputs = ways[-1](x)
     else:

@@ -35,12 +35,15 @@ def _device() -> tf.Tensor:
     return index
 
 
-def by_device(on_cpu: Callable[[], Any], elsewhere: Callable[[], Any]) -> Any:
-    """What one function makes on a CPU, and the other on accelerators and where XLA compiles.
+def choose(batch: tf.Tensor, alone: Callable, on_cores: Callable, in_turn: Callable) -> Any:
+    """What the first function makes of a batch of one; what others make of more items.
 
-    Both stand in the graph, and which to go is found out where it runs.
+    That is the second on a CPU if each of its cores has an item; the third for fewer items, on
+    accelerators, and where XLA compiles. All stand in the graph, and which to go is found out where
+    it runs.
     """
-    return tf.switch_case(_device(), [on_cpu, elsewhere])
+    many = tf.where(batch < CORES, 2, 1 + _device())
+    return tf.switch_case(tf.where(batch == 1, 0, many), [alone, on_cores, in_turn])
 
 
 def adjoint_of(function: Callable, count: int) -> Callable:
@@ -89,7 +92,7 @@ def traced(function: Callable, tensors: Sequence[tf.Tensor]) -> Any:
     return graph.get_concrete_function(*specs)
 
 
-def _a_thread_each(graph: Any, parts: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+def a_thread_each(graph: Any, parts: Sequence[tf.Tensor], outputs: int = 1) -> list[tf.Tensor]:
     """Apply a traced function to parts (count, batch, ...), as threads of a CPU become free."""
     return tf.raw_ops.MapDefun(
         arguments=parts,
@@ -113,15 +116,6 @@ def in_turn(function: Callable, parts: Sequence[tf.Tensor], outputs: int) -> lis
     )
 
 
-def on_cores(graph: Any, parts: Sequence[tf.Tensor], outputs: int) -> list[tf.Tensor]:
-    """Apply a traced function to parts (count, batch, ...), a thread each if cores have enough."""
-    return tf.cond(
-        tf.shape(parts[0])[0] < CORES,
-        lambda: in_turn(graph, parts, outputs),
-        lambda: _a_thread_each(graph, parts),
-    )
-
-
 def in_pieces(function: Callable, tensors: Sequence[tf.Tensor], paths: int) -> list[tf.Tensor]:
     """Apply a function to tensors (batch, paths, ...), of which it takes each path on its own.
 
@@ -134,6 +128,6 @@ def in_pieces(function: Callable, tensors: Sequence[tf.Tensor], paths: int) -> l
     ) -> list[tf.Tensor]:
         parts = [tf.reshape(x, (-1, 1, paths, *x.shape[2:])) for x in tensors]
         graph = traced(functions[0], [part[0] for part in parts])
-        return [tf.reshape(y, (-1, total, *y.shape[3:])) for y in _a_thread_each(graph, parts)]
+        return [tf.reshape(y, (-1, total, *y.shape[3:])) for y in a_thread_each(graph, parts)]
 
     return recomputed(apply, [function], tensors, 1)

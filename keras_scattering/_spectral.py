@@ -115,7 +115,8 @@ def convolve(x: Spectrum, bank: Bank, weights: Weights) -> Planes:
     planes = _filtered(x, bank, weights)
     if weights.products:
         return _products.inverse(planes, len(bank.size))
-    return inverse(*tf.unstack(planes), len(bank.size))
+    real, imag = tf.unstack(planes)
+    return inverse(real, imag, len(bank.size))
 
 
 def _slopes(upstream: tf.Tensor, rho: tf.Tensor, real: tf.Tensor, imag: tf.Tensor) -> Planes:
@@ -172,7 +173,8 @@ def respond(x: Spectrum, bank: Bank | HarmonicBank, weights: Weights) -> tf.Tens
     if len(bank.size) == 2 and weights.threads:
         return _pictures(x, bank, weights)
     if weights.xla and not weights.products:
-        u = _compiled_modulus(*tf.unstack(_filtered(x, bank, weights)), len(bank.size))
+        real, imag = tf.unstack(_filtered(x, bank, weights))
+        u = _compiled_modulus(real, imag, len(bank.size))
     else:
         u = modulus(*convolve(x, bank, weights))
     return tf.reshape(u, (-1, u.shape[1] * u.shape[2], *bank.size))
@@ -196,14 +198,16 @@ def apply(u: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
 
 
 def _matrix_lowpass(u: tf.Tensor, rule: LowPass, weights: Weights) -> tf.Tensor:
-    *others, last = (weights[name] for name in rule.matrices)
+    *first, last = (weights[name] for name in rule.matrices)
     if rule.blocks > 1:
-        y = tf.matmul(tf.reshape(u, (-1, last.shape[0])), last)
-        return tf.reshape(y, (-1, u.shape[1], rule.blocks, last.shape[1]))
-    u = apply(u, last)
-    for matrix in others:
-        u = apply(tf.linalg.matrix_transpose(u), matrix)
-    return u
+        u = tf.reshape(u, (-1, u.shape[1], rule.blocks, last.shape[0]))
+    y = apply(u, last)
+    for matrix in first:  # of pictures: one product, for which the other axes are exchanged once
+        y = tf.reshape(tf.transpose(y, (2, 0, 1, 3)), (matrix.shape[0], -1))
+        y = tf.matmul(matrix, y, transpose_a=True)
+        y = tf.reshape(y, (matrix.shape[1], -1, u.shape[1], last.shape[1]))
+        y = tf.transpose(y, (1, 2, 0, 3))
+    return y
 
 
 def average(u: tf.Tensor, rule: Average, weights: Weights) -> tf.Tensor:
@@ -227,8 +231,6 @@ def average(u: tf.Tensor, rule: Average, weights: Weights) -> tf.Tensor:
 def complete(y: tf.Tensor, rule: Average | None) -> tf.Tensor:
     """What is left of averages by matrices, of many paths at once: it does not depend on those."""
     match rule:
-        case LowPass(matrices=(_, _)):
-            return tf.linalg.matrix_transpose(y)
         case LowPass(blocks=blocks) if blocks > 1:
             before, own, after = tf.split(y, 3, axis=-1)
             ring = np.arange(blocks)

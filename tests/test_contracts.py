@@ -304,7 +304,9 @@ def test_a_layer_that_compiles_itself_agrees(case, few_at_once):
     for batch in (5, 1, 0):
         assert_close(layer(x[:batch]), plain(x[:batch]))
     assert_close(model.predict(x, verbose=0), plain(x))
-    assert_close(gradient(layer, x), gradient(plain, x))
+    # In float64: the slope of a small power is steep where a modulus is nearly zero.
+    layer, plain = (case.make(dtype="float64", jit_compile=jit) for jit in (True, False))
+    assert_close(gradient(layer, x.astype("float64")), gradient(plain, x.astype("float64")))
 
 
 def takes_single(case):
@@ -364,8 +366,8 @@ def test_parts_of_a_batch_make_the_whole(case, few_at_once):
 @every(SMALL)
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_a_graph_of_parts_has_the_same_gradient(case, jit_compile, few_at_once):
-    x = tf.constant(case.inputs(5))
-    layer = case.make()
+    x = tf.constant(case.inputs(5), tf.float64)
+    layer = case.make(dtype="float64")
     whole = gradient(layer, x)
     few_at_once(3)
     graph = tf.function(functools.partial(gradient, layer), jit_compile=jit_compile)

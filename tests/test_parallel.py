@@ -7,7 +7,14 @@ import pytest
 import tensorflow as tf
 
 from keras_scattering import Scattering2D, _parallel
-from keras_scattering._parallel import by_device, in_pieces, in_turn, on_cores, recomputed, traced
+from keras_scattering._parallel import (
+    a_thread_each,
+    choose,
+    in_pieces,
+    in_turn,
+    recomputed,
+    traced,
+)
 
 
 def product(x, y):
@@ -48,11 +55,10 @@ def derivatives(function, x, y):
     [
         pieces,
         functools.partial(parts, in_turn),
-        functools.partial(parts, on_cores),
+        functools.partial(parts, a_thread_each),
     ],
 )
-def test_values_and_derivatives_are_those_of_all_at_once(monkeypatch, count, known, function):
-    monkeypatch.setattr(_parallel, "CORES", 2)  # one part is too few, for one
+def test_values_and_derivatives_are_those_of_all_at_once(count, known, function):
     rng = np.random.default_rng(0)
     x, y = tf.constant(rng.standard_normal((2, count, 4, 3)))
     spec = tf.TensorSpec((count if known else None, 4, 3), tf.float64)
@@ -62,17 +68,20 @@ def test_values_and_derivatives_are_those_of_all_at_once(monkeypatch, count, kno
         np.testing.assert_allclose(found, wanted, rtol=1e-12)
 
 
-def test_the_way_is_that_of_the_device():
-    def either():
-        return by_device(lambda: tf.constant("on a CPU"), lambda: tf.constant("elsewhere"))
+@pytest.mark.parametrize(
+    ("batch", "jit_compile", "way"),
+    [(1, 0, 0), (3, 0, 1), (0, 0, 2), (2, 0, 2), (1, 1, 0), (3, 1, 2)],
+)
+def test_the_way_is_that_of_the_device_and_of_the_batch(monkeypatch, batch, jit_compile, way):
+    monkeypatch.setattr(_parallel, "CORES", 3)
 
-    assert either() == "on a CPU"
-    assert tf.function(either)() == "on a CPU"
+    def number(x):
+        return choose(tf.shape(x)[0], *[functools.partial(tf.constant, i) for i in range(3)])
 
-    def number():
-        return by_device(lambda: tf.constant(1), lambda: tf.constant(2))
-
-    assert tf.function(number, jit_compile=True)() == 2
+    spec = tf.TensorSpec((None,), tf.float32)
+    graph = tf.function(number, [spec], jit_compile=bool(jit_compile))
+    assert graph(tf.zeros(batch)) == way
+    assert jit_compile or number(tf.zeros(batch)) == way
 
 
 def test_a_layer_goes_with_what_vectorizes():
