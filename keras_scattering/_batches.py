@@ -37,7 +37,7 @@ _WORKING_SET = 2**20
 _CLUSTER_WORKING_SET = 2**18
 # Eagerly every operation has a cost of its own, so that larger parts pay.
 _EAGER_WORKING_SET = 2**24
-_ANY = 2**31 - 1
+_ANY = 2**31 - 1  # items: as many as there are
 
 # Freed memory that lies at the end of the heap goes back to the system if it is more than twice the
 # largest block that glibc has ever mapped on its own and seen freed; its pages come anew, one fault

@@ -27,8 +27,6 @@ def _index() -> Any:
 
 def _device() -> tf.Tensor:
     """0 on a CPU, 1 elsewhere."""
-    if tf.executing_eagerly():
-        return _index()()
     # A call that has no state, unlike what it calls: `tf.vectorized_map` and Jacobians would ask
     # anew for each of their rows.
     (index,) = tf.raw_ops.PartitionedCall(args=[], Tout=[tf.int32], f=_index())

@@ -202,12 +202,15 @@ def _matrix_lowpass(u: tf.Tensor, rule: LowPass, weights: Weights) -> tf.Tensor:
     if rule.blocks > 1:
         u = tf.reshape(u, (-1, u.shape[1], rule.blocks, last.shape[0]))
     y = apply(u, last)
-    for matrix in first:  # of pictures: one product, for which the other axes are exchanged once
-        y = tf.reshape(tf.transpose(y, (2, 0, 1, 3)), (matrix.shape[0], -1))
-        y = tf.matmul(matrix, y, transpose_a=True)
-        y = tf.reshape(y, (matrix.shape[1], -1, u.shape[1], last.shape[1]))
-        y = tf.transpose(y, (1, 2, 0, 3))
-    return y
+    if not first:
+        return y
+    (matrix,) = first
+    if weights.products:  # LiteRT has the unknown size of the batch in front only
+        return tf.linalg.matrix_transpose(apply(tf.linalg.matrix_transpose(y), matrix))
+    y = tf.reshape(tf.transpose(y, (2, 0, 1, 3)), (matrix.shape[0], -1))
+    y = tf.matmul(matrix, y, transpose_a=True)
+    y = tf.reshape(y, (matrix.shape[1], -1, u.shape[1], last.shape[1]))
+    return tf.transpose(y, (1, 2, 0, 3))
 
 
 def average(u: tf.Tensor, rule: Average, weights: Weights) -> tf.Tensor:

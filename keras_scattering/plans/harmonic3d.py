@@ -32,7 +32,7 @@ def _lines(spectra: np.ndarray, threshold: float) -> Box:
     box = []
     for axis, n in enumerate(counts.shape[1:], start=1):
         (on,) = np.nonzero(np.moveaxis(counts, axis, 0).reshape(n, -1).any(1))
-        most = max(np.minimum(on, n - on))
+        most = int(np.minimum(on, n - on).max(initial=0))  # if none: filters may vanish
         box.append((-most, most + 1) if 2 * most < n else (-most, most))
     return tuple(box)
 
