@@ -241,13 +241,18 @@ def relative_error(y: np.ndarray, exact: np.ndarray, name: str) -> float | None:
     return float(np.linalg.norm(y - exact) / np.linalg.norm(exact))
 
 
-def take_turns(calls: dict[str, Call], rounds: int) -> dict[str, float]:
-    """Milliseconds a call, medians of rounds in which every call has its turn."""
+def take_turns(calls: dict[str, Call], rounds: int, pause: float = 0.0) -> dict[str, float]:
+    """Milliseconds a call, medians of rounds in which every call has its turn.
+
+    Threads of a library may spin for some milliseconds after its call: seconds of pause before each
+    keep them out of a short call of the next.
+    """
     times: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         call()
     for _ in range(rounds):
         for name, call in calls.items():
+            time.sleep(pause)
             start = time.perf_counter()
             seconds = call()
             if not isinstance(seconds, float):  # but for the FFTs, which know their own time
@@ -290,7 +295,7 @@ def latency(rounds: int) -> dict:
     for key, workload in WORKLOADS.items():
         single = workload._replace(batch=1)
         calls = {n: prepare(n, single) for n in CONTENDERS if available(n, single)}
-        results[key] = take_turns(calls, rounds)
+        results[key] = take_turns(calls, rounds, pause=0.05)
     return results
 
 
