@@ -347,7 +347,7 @@ SETTINGS = [
     ((1, 6, 5), {"J": 1, "L": 2}),
     # of nothing but a mean, and of filters so wide that they vanish elsewhere
     ((1, 1, 1), {"J": 1}),
-    ((8, 8, 8), {"J": 4, "L": 2, "sigma_0": 4.0}),
+    ((2, 2, 2), {"J": 2, "L": 1, "sigma_0": 4.0}),
 ]
 
 
@@ -359,7 +359,7 @@ def test_is_as_defined(shape, config):
     assert y.shape == expected.shape
     # Of each path apart: large scales are many orders of magnitude below small ones.
     error, size = np.linalg.norm(y - expected, axis=0), np.linalg.norm(expected, axis=0)
-    assert (error <= 1e-10 * size + 1e-20).all()
+    assert (error <= 1e-10 * size).all()
     y = HarmonicScattering3D(**config)(x.astype("float32"))
     assert np.linalg.norm(y - expected) < 1e-5 * np.linalg.norm(expected)
 
