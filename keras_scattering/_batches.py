@@ -146,6 +146,7 @@ def scatter(
         return choose(
             tf.shape(tensors[0])[0],
             lambda: graphs[-1](*tensors),
+            lambda: _in_parts(a_thread_each, graphs[-1], tensors, made, 1),
             lambda: _few(a_thread_each, graphs[0], tensors, made, most, CORES),
             lambda: _few(in_turn, graphs[-1], tensors, made, most, PARALLEL),
         )
