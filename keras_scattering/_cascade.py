@@ -1,7 +1,7 @@
 """The cascade: run the branches of a plan one after the other.
 
-A branch filters the input by a group of wavelets of one resolution, and what follows from them;
-its signals are dropped before the next branch begins. Control dependencies tell the graph so,
+A branch filters the input by a group of wavelets, and their moduli by all that follow these; its
+signals are dropped before the next branch begins. Control dependencies tell the graph so,
 which would otherwise compute all branches at once and hold them all in memory.
 """
 
@@ -39,11 +39,11 @@ def _run(branch: Branch, x: Spectrum, weights: Weights) -> list[tf.Tensor]:
     spectra = {0: x}
     outputs: list[tf.Tensor] = []
     for i, node in enumerate(branch.nodes, start=1):
+        sources = [(_after(spectra[s], outputs), bank) for s, bank in node.sources]
         if isinstance(node, Stack):
-            sources = [(_after(spectra[s], outputs), bank) for s, bank in node.sources]
             outputs += pictures(sources, node, weights)
             continue
-        u = respond(_after(spectra[node.source], outputs), node.bank, weights)
+        u = respond(sources, weights)
         if node.lines:
             spectra[i] = spectrum(u, node.lines, weights)
         if node.average:

@@ -4,21 +4,18 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from keras_scattering._spectral import Spectrum, apply, average, complete, convolve, modulus
+from keras_scattering._spectral import Source, apply, average, complete, convolve, modulus
 from keras_scattering._weights import Weights
-from keras_scattering.plans.plan import Bank, Stack
+from keras_scattering.plans.plan import Stack
 
 
-def pictures(
-    sources: Sequence[tuple[Spectrum, Bank]], stack: Stack, weights: Weights
-) -> list[tf.Tensor]:
+def pictures(sources: Sequence[Source], stack: Stack, weights: Weights) -> list[tf.Tensor]:
     """Time-frequency coefficients (b, paths, *time) of a stack, or (b, paths, *time, frequency).
 
     The log-frequency axis is short, so that a filter along it is a matrix product.
     """
-    planes = [convolve(x, bank, weights) for x, bank in sources]
-    parts = [part[:, :, 0] for kind in zip(*planes, strict=True) for part in kind]
-    y = tf.linalg.matrix_transpose(tf.concat(parts, 1))  # (b, time, real and imaginary n1)
+    planes = tf.concat(convolve(sources, weights), 1)
+    y = tf.linalg.matrix_transpose(planes)  # (b, time, real and imaginary n1)
     outputs: list[tf.Tensor] = []
     for mix in stack.mixes:
         with tf.control_dependencies(outputs[-1:]):

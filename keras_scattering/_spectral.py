@@ -7,7 +7,7 @@ FFTs themselves everything is real arithmetic, which costs half of its complex c
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -41,6 +41,9 @@ class Spectrum(NamedTuple):
 
     planes: tf.Tensor
     lines: Box
+
+
+Source = tuple[Spectrum, Any]  # with a `Bank` to filter it by, of volumes a `HarmonicBank`
 
 
 def _run(x: tf.Tensor, axis: int, run: slice) -> tf.Tensor:
@@ -105,18 +108,32 @@ def _windows(x: Spectrum, bank: Bank, weights: Weights) -> list[Window]:
     ]
 
 
-def _filtered(x: Spectrum, bank: Bank, weights: Weights) -> tf.Tensor:
-    """Spectra (2, b, p, F, *size) of filtered signals, sub-sampled."""
-    return fold_by_products(x.planes, _windows(x, bank, weights), bank.size)
+def _joined(parts: Sequence[tf.Tensor], rank: int) -> tf.Tensor:
+    """Filtered signals (..., b, p, F, *size) of several sources, as (..., b, paths, *size)."""
+    flat = []
+    for y in parts:
+        *planes, _, p, F = y.shape[:-rank]
+        flat.append(tf.reshape(y, (*planes, -1, p * F, *y.shape[-rank:])))
+    return join(flat, -rank - 1)
 
 
-def convolve(x: Spectrum, bank: Bank, weights: Weights) -> Planes:
-    """Filter signals (b, p, *n) to (b, p, F, *size), sub-sampled: real and imaginary parts."""
-    planes = _filtered(x, bank, weights)
+def _filtered(sources: Sequence[Source], weights: Weights) -> tf.Tensor:
+    """Spectra (2, b, paths, *size) of filtered signals, sub-sampled."""
+    parts = [fold_by_products(x.planes, _windows(x, b, weights), b.size) for x, b in sources]
+    return _joined(parts, len(sources[0][1].size))
+
+
+def convolve(sources: Sequence[Source], weights: Weights) -> Planes:
+    """Filter signals (b, p, *n) to (b, paths, *size), sub-sampled: real and imaginary parts.
+
+    The paths of a source are each of its signals by each filter of its bank, in turn.
+    """
+    planes = _filtered(sources, weights)
+    rank = len(planes.shape) - 3
     if weights.products:
-        return _products.inverse(planes, len(bank.size))
+        return _products.inverse(planes, rank)
     real, imag = tf.unstack(planes)
-    return inverse(real, imag, len(bank.size))
+    return inverse(real, imag, rank)
 
 
 def _slopes(upstream: tf.Tensor, rho: tf.Tensor, real: tf.Tensor, imag: tf.Tensor) -> Planes:
@@ -155,29 +172,29 @@ def _compiled_modulus(real: tf.Tensor, imag: tf.Tensor, rank: int) -> tf.Tensor:
     return transform(real, imag)
 
 
-def _pictures(x: Spectrum, bank: Bank, weights: Weights) -> tf.Tensor:
-    """Moduli (b, p * F, *size) of filtered pictures, of a few at a time, which fit in a cache."""
-    planes = fold(x.planes, _windows(x, bank, weights), bank.size)
-    paths = planes[0].shape[1] * planes[0].shape[2]
-    planes = [tf.reshape(plane, (-1, paths, *bank.size)) for plane in planes]
-    most = max(1, (_DIVIDED - 1) // math.prod(bank.size))
+def _pictures(sources: Sequence[Source], weights: Weights) -> tf.Tensor:
+    """Moduli (b, paths, *size) of filtered pictures, of a few at a time, which fit in a cache."""
+    folded = [fold(x.planes, _windows(x, bank, weights), bank.size) for x, bank in sources]
+    planes = [_joined(parts, 2) for parts in zip(*folded, strict=True)]
+    paths, *size = planes[0].shape[1:]
+    most = max(1, (_DIVIDED - 1) // math.prod(size))
     few = max(d for d in range(1, paths + 1) if paths % d == 0 and d <= most)
     (u,) = in_pieces(lambda real, imag: [modulus(*inverse(real, imag, 2))], planes, few)
     return u
 
 
-def respond(x: Spectrum, bank: Bank | HarmonicBank, weights: Weights) -> tf.Tensor:
-    """Moduli (b, p * F, *size) of filtered signals; of the harmonics of one degree, their norm."""
+def respond(sources: Sequence[Source], weights: Weights) -> tf.Tensor:
+    """Moduli (b, paths, *size) of filtered signals; of the harmonics of one degree, their norm."""
+    x, bank = sources[0]
     if isinstance(bank, HarmonicBank):
         return _harmonic.norm(x.planes[0, :, 0], x.lines, bank, weights)[:, None]
-    if len(bank.size) == 2 and weights.threads:
-        return _pictures(x, bank, weights)
+    rank = len(bank.size)
+    if rank == 2 and weights.threads:
+        return _pictures(sources, weights)
     if weights.xla and not weights.products:
-        real, imag = tf.unstack(_filtered(x, bank, weights))
-        u = _compiled_modulus(real, imag, len(bank.size))
-    else:
-        u = modulus(*convolve(x, bank, weights))
-    return tf.reshape(u, (-1, u.shape[1] * u.shape[2], *bank.size))
+        real, imag = tf.unstack(_filtered(sources, weights))
+        return _compiled_modulus(real, imag, rank)
+    return modulus(*convolve(sources, weights))
 
 
 def power(u: tf.Tensor, exponent: float) -> tf.Tensor:
@@ -219,8 +236,9 @@ def average(u: tf.Tensor, rule: Average, weights: Weights) -> tf.Tensor:
         case LowPass():
             return _matrix_lowpass(u, rule, weights)
         case SpectralLowPass():
-            real, _ = convolve(spectrum(u, rule.bank.lines, weights), rule.bank, weights)
-            return real[:, :, 0, slice(*rule.keep)]
+            x = spectrum(u, rule.bank.lines, weights)
+            real, _ = convolve([(x, rule.bank)], weights)
+            return real[..., slice(*rule.keep)]
         case Mean():
             return tf.reduce_mean(u, axis=list(range(2, len(u.shape))))
         case Powers():

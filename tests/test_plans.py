@@ -321,19 +321,35 @@ def test_a_design_makes_every_path_once(make, group, monkeypatch):
     rows = [row for branch in design.branches for rows in branch.rows for row in rows]
     assert sorted([0, *rows]) == list(range(len(plan.meta["order"])))
     for branch in design.branches:
-        first, *others = branch.nodes
-        assert first.source == 0
-        assert all(plan.meta["order"][row] == 1 for row in first.rows)
         for node in branch.nodes:
             assert isinstance(node, Node)
-            filters = [design.arrays[window.filters] for window in node.bank.windows]
-            members = sum(array.shape[0] for array in filters)
-            assert node.paths == len(node.rows) == members * (first.paths if node.source else 1)
-            assert all(array.shape[2:] == node.bank.size for array in filters)
-        for node in others:
-            for row in node.rows:
-                assert plan.meta["n1"][row] in plan.meta["n1"][list(first.rows)]
-                assert plan.meta["j2"][row] > plan.meta["j1"][row]
+            expected = []
+            for source, bank in node.sources:
+                filters = [design.arrays[window.filters] for window in bank.windows]
+                members = sum(array.shape[0] for array in filters)
+                assert all(array.shape[2:] == bank.size for array in filters)
+                before = branch.nodes[source - 1].rows if source else (0,)
+                expected += [n1 for n1 in plan.meta["n1"][list(before)] for _ in range(members)]
+            assert node.paths == len(node.rows) == len(expected)
+            order, n1, j1, j2 = (plan.meta[k][list(node.rows)] for k in ("order", "n1", "j1", "j2"))
+            second = order == 2
+            assert second.all() if node.sources[0][0] else not second.any()
+            assert list(n1[second]) == [n for n in expected if n >= 0]
+            assert (j2[second] > j1[second]).all()
+
+
+@pytest.mark.parametrize("make", PLANS.values(), ids=PLANS)
+def test_branches_hold_no_more_than_the_finest_scale(make):
+    """But otherwise they share transforms: no two neighbours would fit in one."""
+    design = make().design(FLOAT64)
+    sizes = [
+        sum(node.samples for node in branch.nodes if node.sources[0][0] == 0)
+        for branch in design.branches
+    ]
+    most = max(node.samples for branch in design.branches for node in branch.nodes[:1])
+    assert max(sizes) <= most
+    firsts = [branch.nodes[0].samples for branch in design.branches]
+    assert all(a + b > most for a, b in zip(sizes, firsts[1:], strict=False))
 
 
 @pytest.mark.parametrize("make", PLANS.values(), ids=PLANS)

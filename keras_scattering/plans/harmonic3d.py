@@ -140,13 +140,12 @@ def plan_harmonic3d(
                 for j in range(J + 1)
             ]
             for j1, bank in enumerate(banks):
+                later = range(j1 + 1, J + 1 if max_order == 2 else 0)
                 followers = [
-                    Node(1, banks[j2], average, row((j1, j2), degree), 1)
-                    for j2 in range(j1 + 1, J + 1)
-                    if max_order == 2
+                    Node(((1, banks[j2]),), average, row((j1, j2), degree), 1) for j2 in later
                 ]
-                lines = hull([node.bank.lines for node in followers]) if followers else None
-                first = Node(0, bank, average, row((j1,), degree), 1, lines)
+                lines = hull([banks[j2].lines for j2 in later]) if later else None
+                first = Node(((0, bank),), average, row((j1,), degree), 1, lines)
                 branches.append(Branch((first, *followers)))
                 boxes.append(bank.lines)
         padding = tuple(Padding((slice(0, n, 1),)) for n in box)

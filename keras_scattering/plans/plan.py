@@ -138,8 +138,7 @@ Average = LowPass | SpectralLowPass | Mean | Crop | Powers
 class Node:
     """Filter, take the modulus, average; perhaps hand the modulus on to later nodes."""
 
-    source: int  # 0 is the input, i the output of node i of the branch
-    bank: Bank | HarmonicBank
+    sources: tuple[tuple[int, Bank | HarmonicBank], ...]  # 0 is the input, i node i of the branch
     average: Average | None
     rows: tuple[int, ...]  # where its averages stand in the output
     paths: int  # signals that come out of the modulus
@@ -148,7 +147,8 @@ class Node:
     @property
     def samples(self) -> int:
         """Samples of its signals, for one item of a batch."""
-        return self.paths * self.bank.responses * math.prod(self.bank.size)
+        _, bank = self.sources[0]
+        return self.paths * bank.responses * math.prod(bank.size)
 
 
 @dataclasses.dataclass(frozen=True)

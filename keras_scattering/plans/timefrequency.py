@@ -25,7 +25,7 @@ from keras_scattering.plans.plan import (
     hull,
 )
 from keras_scattering.plans.scattering1d import TimeAxis
-from keras_scattering.plans.wavelet import by_scale, pieces, spectra_of
+from keras_scattering.plans.wavelet import first_order, spectra_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,12 +68,7 @@ def plan_timefrequency(
         arrays = Arrays(dtype)
         time = whole.working(Q, arrays.threshold)
         bank1, bank2 = time.banks(Q)
-        first: list[tuple[int, Bank, int]] = []  # scale, filters, count
-        for j1, group in by_scale(bank1.j).items():
-            size = time.size(time.sampling(j1))
-            for piece in pieces(group, math.prod(size)):
-                psi = arrays.bank(f"psi1_{piece[0]}", spectra_of(bank1, piece), size)
-                first.append((j1, psi, len(piece)))
+        firsts = first_order(arrays, time, bank1)
 
         @functools.cache
         def average(k: int) -> Average:
@@ -97,9 +92,7 @@ def plan_timefrequency(
 
         def stack(n2: int) -> Stack:
             later = bank2.j[n2] if n2 >= 0 else math.inf
-            scales = {
-                i: time.sampling(j1) for i, (j1, _, _) in enumerate(first, start=1) if j1 < later
-            }
+            scales = {i: time.sampling(f.j) for i, f in enumerate(firsts, start=1) if f.j < later}
             banks = in_time(n2, sorted(set(scales.values())))
             sources = [(i, banks[k]) for i, k in scales.items()]
             chosen = [p for p in pictures if p.n2 == n2]
@@ -137,10 +130,10 @@ def plan_timefrequency(
 
         stacks = [stack(n2) for n2 in stacked]
         nodes = []
-        for i, (_, psi, count) in enumerate(first, start=1):
+        for i, first in enumerate(firsts, start=1):
             boxes = [bank.lines for s in stacks for source, bank in s.sources if source == i]
-            nodes.append(Node(0, psi, None, (), count, hull(boxes)))
-        lines = hull([psi.lines for _, psi, _ in first])
+            nodes.append(Node(((0, first.bank),), None, (), len(first.filters), hull(boxes)))
+        lines = hull([first.bank.lines for first in firsts])
         order0 = None if joint else average(0)
         return Design(time.extension, lines, order0, (Branch((*nodes, *stacks)),), arrays)
 

@@ -9,22 +9,27 @@ over all n1, and all (n1, n2) with j2 > j1: a modulus moves energy towards low f
 import functools
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from keras_scattering.filters import FilterBank
 from keras_scattering.plans.compact import Arrays
 from keras_scattering.plans.grid import Grid
-from keras_scattering.plans.plan import Average, Bank, Branch, Design, Node, Plan, column, hull
+from keras_scattering.plans.plan import (
+    Average,
+    Bank,
+    Box,
+    Branch,
+    Design,
+    Node,
+    Plan,
+    column,
+    hull,
+)
 
-# Samples of the signals that are computed together, for one item of a batch.
+# Samples of the first-order signals that are computed together, for one item of a batch.
 _GROUP = 2**20
-
-
-def pieces(group: Sequence[int], samples: int) -> list[tuple[int, ...]]:
-    """Cut a group of filters so that their outputs, of `samples` each, stay small together."""
-    count = max(1, _GROUP // samples)
-    return [tuple(group[i : i + count]) for i in range(0, len(group), count)]
 
 
 def by_scale(j: Sequence[int]) -> dict[int, list[int]]:
@@ -38,6 +43,50 @@ def by_scale(j: Sequence[int]) -> dict[int, list[int]]:
 def spectra_of(bank: FilterBank, group: Sequence[int]) -> np.ndarray:
     """Spectra of a group of filters, stacked."""
     return np.stack([bank.psi(n) for n in group])
+
+
+class First(NamedTuple):
+    """First-order filters of one scale."""
+
+    j: int
+    filters: tuple[int, ...]
+    bank: Bank
+
+    @property
+    def samples(self) -> int:
+        """Samples of their outputs."""
+        return len(self.filters) * math.prod(self.bank.size)
+
+
+def first_order(arrays: Arrays, grid: Grid, filters: FilterBank) -> list[First]:
+    """All filters of the first order, as many at a time as keep their outputs small together."""
+    firsts = []
+    for j, group in by_scale(filters.j).items():
+        size = grid.size(grid.sampling(j))
+        count = max(1, _GROUP // math.prod(size))
+        for i in range(0, len(group), count):
+            some = tuple(group[i : i + count])
+            bank = arrays.bank(f"psi1_{some[0]}", spectra_of(filters, some), size)
+            firsts.append(First(j, some, bank))
+    return firsts
+
+
+def _shares(firsts: Sequence[First]) -> list[list[First]]:
+    """Filters, in their order, in shares of no more samples than the largest of them has.
+
+    All coarse scales together have about as many as the finest: so they take one share, and a
+    second-order filter one transform for all of them.
+    """
+    most = max(first.samples for first in firsts)
+    shares: list[list[First]] = []
+    room = 0
+    for first in firsts:
+        if first.samples > room:
+            shares.append([])
+            room = most
+        shares[-1].append(first)
+        room -= first.samples
+    return shares
 
 
 def plan_wavelet(
@@ -79,32 +128,38 @@ def plan_wavelet(
             spectra = grid.coarsen(psi2(j), k)
             return arrays.bank(f"psi2_{k}_{j}", spectra, grid.size(grid.sampling(j)))
 
-        def branch(first: Bank, piece: tuple[int, ...], j: int) -> Branch:
-            """First-order filters of one scale, and all second-order ones that follow them."""
-            k = grid.sampling(j)
-            followers = [
+        def branch(firsts: Sequence[First]) -> Branch:
+            """First-order filters, and all second-order ones that follow them."""
+            followers = []
+            lines: list[list[Box]] = [[] for _ in firsts]
+            for later in groups[1]:
+                sources: list[tuple[int, Bank]] = []
+                rows: list[int] = []
+                for i, first in enumerate(firsts):
+                    if first.j < later:
+                        bank = second(grid.sampling(first.j), later)
+                        sources.append((i + 1, bank))
+                        lines[i].append(bank.lines)
+                        rows += [row[n1, n2] for n1 in first.filters for n2 in groups[1][later]]
+                if sources:
+                    low = average(grid.sampling(later))
+                    followers.append(Node(tuple(sources), low, tuple(rows), len(rows)))
+            nodes = [
                 Node(
-                    source=1,
-                    bank=second(k, later),
-                    average=average(grid.sampling(later)),
-                    rows=(rows := tuple(row[n1, n2] for n1 in piece for n2 in groups[1][later])),
-                    paths=len(rows),
+                    sources=((0, first.bank),),
+                    average=average(grid.sampling(first.j)),
+                    rows=tuple(row[(n1,)] for n1 in first.filters),
+                    paths=len(first.filters),
+                    lines=hull(boxes) if boxes else None,
                 )
-                for later in groups[1]
-                if later > j
+                for first, boxes in zip(firsts, lines, strict=True)
             ]
-            rows = tuple(row[(n1,)] for n1 in piece)
-            lines = hull([node.bank.lines for node in followers]) if followers else None
-            return Branch((Node(0, first, average(k), rows, len(rows), lines), *followers))
+            return Branch((*nodes, *followers))
 
-        branches, boxes = [], []
-        for j, group in groups[0].items():
-            size = grid.size(grid.sampling(j))
-            for piece in pieces(group, math.prod(size)):
-                first = arrays.bank(f"psi1_{piece[0]}", spectra_of(banks[0], piece), size)
-                branches.append(branch(first, piece, j))
-                boxes.append(first.lines)
-        return Design(grid.extension, hull(boxes), average(0), tuple(branches), arrays)
+        firsts = first_order(arrays, grid, banks[0])
+        lines = hull([first.bank.lines for first in firsts])
+        branches = tuple(branch(share) for share in _shares(firsts))
+        return Design(grid.extension, lines, average(0), branches, arrays)
 
     def scale(path: tuple[int, ...]) -> int:
         """log2 of the step at which the modulus of a path is kept."""

@@ -184,10 +184,11 @@ def floor(workload: Workload) -> Call:
     design = plan.design(np.dtype("float32"))
     for branch in design.branches:
         for node in branch.nodes:
-            size = node.bank.size
+            _, bank = node.sources[0]
+            size = bank.size
             filters = node.paths
             if rank == 3:
-                filters = len(design.arrays[node.bank.filters]) // 2 + 1
+                filters = len(design.arrays[bank.filters]) // 2 + 1
             counts[inverse, size, filters] = counts.get((inverse, size, filters), 0) + 1
             if node.lines:
                 counts[forward, size, node.paths] = counts.get((forward, size, node.paths), 0) + 1
