@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_scattering._cascade import coefficients, in_order, run
+from keras_scattering._cascade import coefficients, separate
 from keras_scattering._parallel import (
     CORES,
     PARALLEL,
@@ -110,20 +110,30 @@ def _cluster(function: Callable, made: int, most: int) -> tuple[Callable, Callab
 
 @tf.autograph.experimental.do_not_convert
 def scatter(
-    plan: Plan, design: Design, weights: Weights, x: tf.Tensor, jit: bool = False
+    plan: Plan,
+    design: Design,
+    arrange: Callable[[tf.Tensor], tf.Tensor],
+    weights: Weights,
+    x: tf.Tensor,
+    jit: bool = False,
 ) -> list[tf.Tensor]:
     """Scattering coefficients of signals (batch, *size); with `jit` their parts are clusters.
 
     Returns:
-        If the plan is stacked, one tensor (batch, paths, *outputs); else one a path.
+        If the plan is stacked, what `arrange` makes of (batch, paths, *outputs), part by part; else
+        one tensor a path.
     """
 
     def way(threads: bool = False) -> Callable[[tf.Tensor], list[tf.Tensor]]:
         inside = dataclasses.replace(weights, threads=threads, xla=jit)
-        orders = functools.partial(run, plan, design.branches, inside)
-        return functools.partial(coefficients, plan, design, inside, orders=orders)
 
-    made = 1 + (design.average is not None) if plan.stacked else len(design.rows)
+        def transform(x: tf.Tensor) -> list[tf.Tensor]:
+            outputs = coefficients(plan, design, inside, x)
+            return [arrange(y) for y in outputs] if plan.stacked else outputs
+
+        return transform
+
+    made = 1 if plan.stacked else len(design.rows)
     eager = tf.executing_eagerly()
     # Only pictures are computed in another way where each thread takes a part.
     ways, adjoints = [way(threads=True), way()] if len(x.shape) == 3 else [way()], None
@@ -146,7 +156,6 @@ def scatter(
         return choose(
             tf.shape(tensors[0])[0],
             lambda: graphs[-1](*tensors),
-            lambda: _in_parts(a_thread_each, graphs[-1], tensors, made, 1),
             lambda: _few(a_thread_each, graphs[0], tensors, made, most, CORES),
             lambda: _few(in_turn, graphs[-1], tensors, made, most, PARALLEL),
         )
@@ -157,11 +166,15 @@ def scatter(
         outputs = ways[-1](x)
     else:
         outputs = recomputed(apply, ways, [x], made, adjoints)
-    return in_order(plan, design.rows, outputs)
+    return outputs if plan.stacked else separate(design, outputs)
 
 
 def compiled(
-    plan: Plan, design: Design, size: tuple[int, ...], products: bool
+    plan: Plan,
+    design: Design,
+    arrange: Callable[[tf.Tensor], tf.Tensor],
+    size: tuple[int, ...],
+    products: bool,
 ) -> Callable[[Weights, tf.Tensor], list[tf.Tensor]]:
     """`scatter` by XLA clusters, for signals of a size.
 
@@ -175,7 +188,7 @@ def compiled(
 
     @tf.function(input_signature=signature, autograph=False)
     def transform(tensors: dict[str, tf.Tensor], x: tf.Tensor) -> list[tf.Tensor]:
-        return scatter(plan, design, Weights(tensors, products), x, jit=True)
+        return scatter(plan, design, arrange, Weights(tensors, products), x, jit=True)
 
     # Not `transform` itself, which Keras would save with the layer.
     return lambda weights, x: transform(weights.tensors, x)

@@ -5,7 +5,7 @@ signals are dropped before the next branch begins. Control dependencies tell the
 which would otherwise compute all branches at once and hold them all in memory.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -79,50 +79,35 @@ def _scaled(y: tf.Tensor, size: tf.Tensor, degrees: Sequence[float]) -> tf.Tenso
     return y * tf.reshape(gain, (-1, *[1] * (len(y.shape) - 2), gain.shape[1]))
 
 
-def run(
-    plan: Plan, branches: Sequence[Branch], weights: Weights, x: Spectrum, size: tf.Tensor
-) -> list[tf.Tensor]:
-    """What branches make of spectra of signals (batch, *size), whose size has been taken out.
+def coefficients(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> list[tf.Tensor]:
+    """Scattering coefficients of signals (batch, *size).
 
     Returns:
-        If the plan is stacked, one tensor (batch, paths, *outputs); else one a group of paths.
+        If the plan is stacked, one tensor (batch, paths, *outputs) in its order; else one a group
+        of paths, as the design makes them.
     """
-    outputs: list[tf.Tensor] = []
-    done: list[Any] = []
-    for branch in branches:
-        made = _run(branch, _after(x, done), weights)
-        outputs += made
-        done.append(tf.group(*made))
-    if plan.stacked:
-        outputs = [complete(tf.concat(outputs, 1), branches[0].average)]
-    return [_scaled(y, size, plan.degrees) for y in outputs]
-
-
-def coefficients(
-    plan: Plan,
-    design: Design,
-    weights: Weights,
-    x: tf.Tensor,
-    orders: Callable[[Spectrum, tf.Tensor], list[tf.Tensor]],
-) -> list[tf.Tensor]:
-    """Order 0 of signals (batch, *size), and what `orders` makes of their spectra."""
     # Moduli square their input: signals of unit size neither overflow nor vanish in doing so.
     size = _size(x, weights.products)
     u = extend((x / size)[:, None], design.padding)
-    outputs = []
+    rule = design.branches[0].average  # of all nodes; stacks complete theirs
+    outputs: list[tf.Tensor] = []
     if design.average:
-        y = complete(average(u, design.average, weights), design.average)
-        outputs.append(_scaled(y, size, plan.degrees))
-    return outputs + orders(spectrum(u, design.lines, weights), size)
+        y = average(u, design.average, weights)
+        outputs.append(y if rule else complete(y, design.average))
+    lines = spectrum(u, design.lines, weights)
+    done: list[Any] = []
+    for branch in design.branches:
+        made = _run(branch, _after(lines, done), weights)
+        outputs += made
+        done.append(tf.group(*made))
+    if plan.stacked:
+        y = complete(tf.concat(outputs, 1), rule)
+        order = np.argsort(np.concatenate(design.rows))
+        outputs = [y if (np.diff(order) == 1).all() else tf.gather(y, order, axis=1)]
+    return [_scaled(y, size, plan.degrees) for y in outputs]
 
 
-def in_order(
-    plan: Plan, rows: Sequence[tuple[int, ...]], outputs: Sequence[tf.Tensor]
-) -> list[tf.Tensor]:
-    """Coefficients in the order of the plan: one tensor if it is stacked, else one a path."""
-    order = np.argsort(np.concatenate(rows))
-    if not plan.stacked:
-        paths = [path for group in outputs for path in tf.unstack(group, axis=1)]
-        return [paths[i] for i in order]
-    y = tf.concat(outputs, 1)
-    return [y if (np.diff(order) == 1).all() else tf.gather(y, order, axis=1)]
+def separate(design: Design, groups: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """Coefficients in the plan's order, one tensor a path, of those of groups of paths."""
+    paths = [path for group in groups for path in tf.unstack(group, axis=1)]
+    return [paths[i] for i in np.argsort(np.concatenate(design.rows))]

@@ -55,6 +55,12 @@ def _precision(policy: Any) -> str:
     return "float64" if policy.compute_dtype == "float64" else "float32"
 
 
+def _moved(y: tf.Tensor, behind: int) -> tf.Tensor:
+    """Axis 1 of a tensor moved back, but for so many axes at its end."""
+    rank = len(y.shape)
+    return tf.transpose(y, (0, *range(2, rank - behind), 1, *range(rank - behind, rank)))
+
+
 class ScatteringLayer(keras.Layer, abc.ABC):
     """Abstract: a scattering transform of signals with `rank` axes, as its plan prescribes."""
 
@@ -231,10 +237,11 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         size = self._size(shape)
         plan = self._make_plan(size)
         design = plan.design(np.dtype(self._precision))
+        arrange = functools.partial(self._arrange, plan)
         if self.jit_compile:
-            transform = compiled(plan, design, size, self.fft == "matrix")
+            transform = compiled(plan, design, arrange, size, self.fft == "matrix")
         else:
-            transform = functools.partial(scatter, plan, design)
+            transform = functools.partial(scatter, plan, design, arrange)
         filters = {
             name: self.add_weight(
                 name=name,
@@ -293,23 +300,24 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             outputs = [y[0] for y in outputs]
         return outputs[0] if plan.stacked else outputs
 
-    def _arrange(self, y: tf.Tensor, plan: Plan) -> tf.Tensor:
-        """Stacked output as (batch, paths, *size), where the cascade's rows are not just that."""
-        return y
+    def _arrange(self, plan: Plan, y: tf.Tensor) -> tf.Tensor:
+        """Stacked coefficients (batch, paths, *size), as the data format has them."""
+        return _moved(y, 0) if self.data_format == "channels_last" else y
 
     def _finish(self, y: tf.Tensor, plan: Plan, channels: int | None) -> tf.Tensor:
-        """Merge the channels with the paths, and put them where the data format says."""
+        """Merge what the channels of an item have become: with the paths, if these are stacked."""
         y = tf.cast(y, self.compute_dtype)
-        if plan.stacked:
-            y = self._arrange(y, plan)
-        elif channels is None:
+        if channels is None:
             return y
-        else:
-            y = y[:, None]
-        y = tf.reshape(y, (-1, y.shape[1] * (channels or 1), *y.shape[2:]))
-        if self.data_format == "channels_last":
-            y = tf.transpose(y, (0, *range(2, len(y.shape)), 1))
-        return y
+        last = self.data_format == "channels_last"
+        y = tf.reshape(y, (-1, channels, *y.shape[1:]))
+        if last:
+            y = _moved(y, 1 if plan.stacked else 0)
+        if not plan.stacked:
+            return y
+        first, second = y.shape[-2:] if last else y.shape[1:3]
+        size = y.shape[1:-2] if last else y.shape[3:]
+        return tf.reshape(y, (-1, *self._with_channels(size, first * second)))
 
     # Saving
 

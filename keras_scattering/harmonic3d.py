@@ -113,10 +113,11 @@ class HarmonicScattering3D(ScatteringLayer):
             self.integral_powers,
         )
 
-    def _arrange(self, y: tf.Tensor, plan: Plan) -> tf.Tensor:
+    def _arrange(self, plan: Plan, y: tf.Tensor) -> tf.Tensor:
         """Rows are paths by degrees, and powers come last."""
         powers, paths, degrees = plan.outputs[0]
-        return tf.transpose(tf.reshape(y, (-1, paths, degrees, powers)), (0, 3, 1, 2))
+        y = tf.reshape(y, (-1, paths, degrees, powers))
+        return y if self.data_format == "channels_last" else tf.transpose(y, (0, 3, 1, 2))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments the layer was made with."""
