@@ -26,9 +26,10 @@ from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import Branch, Design, Plan, Stack
 
 
-def _after(x: Spectrum, done: Sequence[Any]) -> Spectrum:
+def _after(x: Spectrum, done: Sequence[Any], weights: Weights) -> Spectrum:
     """The same spectrum, not to be read before all but the last of what is given is done."""
-    if len(done) < PARALLEL or tf.executing_eagerly():
+    # XLA has an order of its own.
+    if len(done) < PARALLEL or tf.executing_eagerly() or weights.xla:
         return x
     with tf.control_dependencies([done[-PARALLEL]]):
         return Spectrum(tf.identity(x.planes), x.lines)
@@ -39,7 +40,7 @@ def _run(branch: Branch, x: Spectrum, weights: Weights) -> list[tf.Tensor]:
     spectra = {0: x}
     outputs: list[tf.Tensor] = []
     for i, node in enumerate(branch.nodes, start=1):
-        sources = [(_after(spectra[s], outputs), bank) for s, bank in node.sources]
+        sources = [(_after(spectra[s], outputs, weights), bank) for s, bank in node.sources]
         if isinstance(node, Stack):
             outputs += pictures(sources, node, weights)
             continue
@@ -97,7 +98,7 @@ def coefficients(plan: Plan, design: Design, weights: Weights, x: tf.Tensor) -> 
     lines = spectrum(u, design.lines, weights)
     done: list[Any] = []
     for branch in design.branches:
-        made = _run(branch, _after(lines, done), weights)
+        made = _run(branch, _after(lines, done, weights), weights)
         outputs += made
         done.append(tf.group(*made))
     if plan.stacked:

@@ -110,11 +110,9 @@ def _windows(x: Spectrum, bank: Bank, weights: Weights) -> list[Window]:
 
 def _joined(parts: Sequence[tf.Tensor], rank: int) -> tf.Tensor:
     """Filtered signals (..., b, p, F, *size) of several sources, as (..., b, paths, *size)."""
-    flat = []
-    for y in parts:
-        *planes, _, p, F = y.shape[:-rank]
-        flat.append(tf.reshape(y, (*planes, -1, p * F, *y.shape[-rank:])))
-    return join(flat, -rank - 1)
+    y = join(parts, -rank - 2)
+    *planes, _, p, F = y.shape[:-rank]
+    return tf.reshape(y, (*planes, -1, p * F, *y.shape[-rank:]))
 
 
 def _filtered(sources: Sequence[Source], weights: Weights) -> tf.Tensor:
@@ -216,9 +214,9 @@ def apply(u: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
 
 def _matrix_lowpass(u: tf.Tensor, rule: LowPass, weights: Weights) -> tf.Tensor:
     *first, last = (weights[name] for name in rule.matrices)
-    if rule.blocks > 1:
-        u = tf.reshape(u, (-1, u.shape[1], rule.blocks, last.shape[0]))
-    y = apply(u, last)
+    rows = (rule.blocks,) if rule.blocks > 1 else u.shape[2:-1]
+    y = tf.matmul(tf.reshape(u, (-1, last.shape[0])), last)
+    y = tf.reshape(y, (-1, u.shape[1], *rows, last.shape[1]))
     if not first:
         return y
     (matrix,) = first

@@ -59,13 +59,13 @@ class First(NamedTuple):
 
 
 def first_order(arrays: Arrays, grid: Grid, filters: FilterBank) -> list[First]:
-    """All filters of the first order, as many at a time as keep their outputs small together."""
+    """All filters of the first order, those of a scale in equal parts of about `_GROUP` samples."""
     firsts = []
     for j, group in by_scale(filters.j).items():
         size = grid.size(grid.sampling(j))
-        count = max(1, _GROUP // math.prod(size))
-        for i in range(0, len(group), count):
-            some = tuple(group[i : i + count])
+        count = round(len(group) * math.prod(size) / _GROUP)
+        for part in np.array_split(group, np.clip(count, 1, len(group))):
+            some = tuple(part.tolist())
             bank = arrays.bank(f"psi1_{some[0]}", spectra_of(filters, some), size)
             firsts.append(First(j, some, bank))
     return firsts
