@@ -31,9 +31,11 @@ from keras_scattering._parallel import (
 from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import Branch, Design, Plan
 
-# Real samples of the largest set of signals of a part: their temporaries fit in a cache. In
-# XLA clusters a quarter of them took no longer, at half of the temporaries.
+# Real samples of the largest set of signals of a part: their temporaries fit in a cache. Pictures
+# are computed in smaller pieces, which are joined again. In XLA clusters a quarter of the samples
+# took no longer, at half of the temporaries.
 _WORKING_SET = 2**20
+_PICTURES_WORKING_SET = 2**19
 _CLUSTER_WORKING_SET = 2**18
 # Eagerly every operation has a cost of its own, so that larger parts pay.
 _EAGER_WORKING_SET = 2**24
@@ -124,8 +126,8 @@ def scatter(
         one tensor a path.
     """
 
-    def way(threads: bool = False) -> Callable[[tf.Tensor], list[tf.Tensor]]:
-        inside = dataclasses.replace(weights, threads=threads, xla=jit)
+    def way(threads: bool = False, taped: bool = False) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+        inside = dataclasses.replace(weights, threads=threads, taped=taped, xla=jit)
 
         def transform(x: tf.Tensor) -> list[tf.Tensor]:
             outputs = coefficients(plan, design, inside, x)
@@ -135,11 +137,15 @@ def scatter(
 
     made = 1 if plan.stacked else len(design.rows)
     eager = tf.executing_eagerly()
-    # Only pictures are computed in another way where each thread takes a part.
-    ways, adjoints = [way(threads=True), way()] if len(x.shape) == 3 else [way()], None
+    pictures = len(x.shape) == 3
+    # Only they are computed in another way where each thread takes a part.
+    kinds = (True, False) if pictures else (False,)
+    ways = [way(threads) for threads in kinds]
+    adjoints = [adjoint_of(way(threads, taped=True), 1) for threads in kinds]
     # Products of matrices, as of volumes, are large enough for threads to divide them well.
     divided = len(x.shape) == 4 and not jit
-    most = _items(_EAGER_WORKING_SET if eager else _WORKING_SET, design.branches)
+    working_set = _PICTURES_WORKING_SET if pictures else _WORKING_SET
+    most = _items(_EAGER_WORKING_SET if eager else working_set, design.branches)
     if jit:
         most = _ANY
         cluster, adjoint = _cluster(way(), made, _items(_CLUSTER_WORKING_SET, design.branches))

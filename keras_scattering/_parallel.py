@@ -116,7 +116,9 @@ def in_turn(function: Callable, parts: Sequence[tf.Tensor], outputs: int) -> lis
     )
 
 
-def in_pieces(function: Callable, tensors: Sequence[tf.Tensor], paths: int) -> list[tf.Tensor]:
+def in_pieces(
+    function: Callable, tensors: Sequence[tf.Tensor], paths: int, outputs: int
+) -> list[tf.Tensor]:
     """Apply a function to tensors (batch, paths, ...), of which it takes each path on its own.
 
     A thread of a CPU takes one item and so many paths at a time, a divisor of their number.
@@ -130,4 +132,4 @@ def in_pieces(function: Callable, tensors: Sequence[tf.Tensor], paths: int) -> l
         graph = traced(functions[0], [part[0] for part in parts])
         return [tf.reshape(y, (-1, total, *y.shape[3:])) for y in a_thread_each(graph, parts)]
 
-    return recomputed(apply, [function], tensors, 1)
+    return recomputed(apply, [function], tensors, outputs)

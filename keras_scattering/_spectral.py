@@ -177,7 +177,9 @@ def _pictures(sources: Sequence[Source], weights: Weights) -> tf.Tensor:
     paths, *size = planes[0].shape[1:]
     most = max(1, (_DIVIDED - 1) // math.prod(size))
     few = max(d for d in range(1, paths + 1) if paths % d == 0 and d <= most)
-    (u,) = in_pieces(lambda real, imag: [modulus(*inverse(real, imag, 2))], planes, few)
+    if weights.taped:
+        return modulus(*in_pieces(lambda re, im: list(inverse(re, im, 2)), planes, few, 2))
+    (u,) = in_pieces(lambda re, im: [modulus(*inverse(re, im, 2))], planes, few, 1)
     return u
 
 

@@ -13,6 +13,7 @@ class Weights:
     products: bool = False  # Fourier transforms are to be products with real matrices
     xla: bool = False  # XLA compiles what is made of them
     threads: bool = False  # a CPU's threads are to take a few signals each through many operations
+    taped: bool = False  # what is made of them is for a gradient, which needs planes, not moduli
 
     def __getitem__(self, name: str) -> tf.Tensor:
         return self.tensors[name]

@@ -23,7 +23,7 @@ def product(x, y):
 
 
 def pieces(x, y):
-    return in_pieces(product, [x, y], 2)
+    return in_pieces(product, [x, y], 2, 2)
 
 
 def parts(dealt, x, y):
