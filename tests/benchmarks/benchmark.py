@@ -242,11 +242,13 @@ def relative_error(y: np.ndarray, exact: np.ndarray, name: str) -> float | None:
     return float(np.linalg.norm(y - exact) / np.linalg.norm(exact))
 
 
-def take_turns(calls: dict[str, Call], rounds: int, pause: float = 0.0) -> dict[str, float]:
+def take_turns(
+    calls: dict[str, Call], rounds: int, pause: float = 0.0, before: int = 0
+) -> dict[str, float]:
     """Milliseconds a call, medians of rounds in which every call has its turn.
 
     Threads of a library may spin for some milliseconds after its call: seconds of pause before each
-    keep them out of a short call of the next.
+    turn keep them out of a short call of the next. A turn may begin with calls that do not count.
     """
     times: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
@@ -254,6 +256,8 @@ def take_turns(calls: dict[str, Call], rounds: int, pause: float = 0.0) -> dict[
     for _ in range(rounds):
         for name, call in calls.items():
             time.sleep(pause)
+            for _ in range(before):
+                call()
             start = time.perf_counter()
             seconds = call()
             if not isinstance(seconds, float):  # but for the FFTs, which know their own time
@@ -291,12 +295,13 @@ def measure(key: str, rounds: int, names: list[str], fresh: bool) -> dict:
 
 
 def latency(rounds: int) -> dict:
-    """Milliseconds for a batch of one signal."""
+    """Milliseconds for a batch of one signal: call after call, and after a pause."""
     results = {}
     for key, workload in WORKLOADS.items():
         single = workload._replace(batch=1)
         calls = {n: prepare(n, single) for n in CONTENDERS if available(n, single)}
-        results[key] = take_turns(calls, rounds, pause=0.05)
+        results[key] = take_turns(calls, rounds, pause=0.05, before=3)
+        results[f"{key}, after 50 ms"] = take_turns(calls, rounds, pause=0.05)
     return results
 
 
