@@ -162,6 +162,7 @@ def scatter(
         return choose(
             tf.shape(tensors[0])[0],
             lambda: graphs[-1](*tensors),
+            lambda: [y[0] for y in a_thread_each(graphs[0], [x[None] for x in tensors])],
             lambda: _few(a_thread_each, graphs[0], tensors, made, most, CORES),
             lambda: _few(in_turn, graphs[-1], tensors, made, most, PARALLEL),
         )

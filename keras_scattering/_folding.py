@@ -73,12 +73,9 @@ def fold_by_products(
     return join(outputs, 3)
 
 
-def _convolve(x: tf.Tensor, kernels: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """sum_k x[s, k] a[k], line by line, of x (s, K, lines) for each of a few a (K, lines)."""
-    x = x[:, :, None]
-    ones = [1, 1, 1, 1]
-    y = [tf.nn.depthwise_conv2d(x, a[:, None, :, None], ones, "VALID") for a in kernels]
-    return [z[:, 0] for z in y]
+def _convolve(rows: tf.Tensor, kernels: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """sum_k x[s, k] a[k], line by line, of x (s, K, 1, lines) for a few a (K, 1, lines, 1)."""
+    return [tf.nn.depthwise_conv2d(rows, a, [1, 1, 1, 1], "VALID") for a in kernels]
 
 
 def _fold_by_convolution(
@@ -88,10 +85,12 @@ def _fold_by_convolution(
     outputs = []
     for window in windows:
         starts = window.starts(size)
-        rows = join([tf.reshape(cut(planes, o, size), (-1, 1, n)) for o in starts], 1)
-        psi = tf.reshape(window.filters, (-1, len(starts), n))
-        # There may be nothing to sum.
-        outputs += [rows * psi[:, 0]] if len(starts) == 1 else _convolve(rows, tf.unstack(psi))
+        rows = join([tf.reshape(cut(planes, o, size), (-1, 1, 1, n)) for o in starts], 1)
+        if len(starts) == 1:  # there is nothing to sum
+            outputs.append(rows * tf.reshape(window.filters, (-1, 1, n)))
+        else:
+            psi = tf.reshape(window.filters, (-1, len(starts), 1, n, 1))
+            outputs += _convolve(rows, tf.unstack(psi))
     y = join(outputs, 1)
     return tf.reshape(y, (2, -1, planes.shape[2], y.shape[1], *size))
 
@@ -101,11 +100,11 @@ def _unfold_by_convolution(
 ) -> tf.Tensor:
     paths, count, *size = slope.shape[1:]
     n = math.prod(size)
-    rows = tf.reshape(slope, (-1, count, n))
+    rows = tf.reshape(slope, (-1, count, 1, n))
     parts = tf.split(rows, [window.filters.shape[0] for window in windows], axis=1)
     terms = []
     for part, window in zip(parts, windows, strict=True):
-        psi = tf.reshape(window.filters, (*window.filters.shape[:2], n))
+        psi = tf.reshape(window.filters, (*window.filters.shape[:2], 1, n, 1))
         blocks = _convolve(part, tf.unstack(psi, axis=1))
         blocks = [tf.reshape(block, (-1, paths, *size)) for block in blocks]
         terms.append(_place(blocks, window, lines))

@@ -33,17 +33,19 @@ def _device() -> tf.Tensor:
     return index
 
 
-def choose(batch: tf.Tensor, alone: Callable, on_cores: Callable, in_turn: Callable) -> Any:
+def choose(
+    batch: tf.Tensor, alone: Callable, on_one: Callable, on_cores: Callable, in_turn: Callable
+) -> Any:
     """What one of the functions makes of a batch, as suits its size and the device.
 
-    On a CPU a batch of one is for the second, and so are more items if each core has one.
+    On a CPU a batch of one is for the second, and more items for the third if each core has one.
     Elsewhere, on accelerators and where XLA compiles, a batch of one is for the first. What is left
     is for the last. All stand in the graph, and which to go is found out where it runs.
     """
     elsewhere = _device()
-    many = tf.where(batch < CORES, 2, 1 + elsewhere)
+    many = tf.where(batch < CORES, 3, 2 + elsewhere)
     way = tf.where(batch == 1, 1 - elsewhere, many)
-    return tf.switch_case(way, [alone, on_cores, in_turn])
+    return tf.switch_case(way, [alone, on_one, on_cores, in_turn])
 
 
 def adjoint_of(function: Callable, count: int) -> Callable:

@@ -31,9 +31,10 @@ from keras_scattering.plans.plan import (
     SpectralLowPass,
 )
 
-# Fourier transforms of fewer samples are not divided among the threads of a CPU, which would wait
-# for each other (`thread_count` of DUCC, with which TensorFlow 2.21 transforms).
-_DIVIDED = 2**15
+# Samples of a piece of pictures, at most. TensorFlow 2.21 does not divide the transforms of twice as
+# many among the threads of a CPU, which would wait for each other (`thread_count` of DUCC); but of
+# a single small picture, each thread is to have a piece.
+_PIECE = 2**14
 
 
 class Spectrum(NamedTuple):
@@ -175,7 +176,7 @@ def _pictures(sources: Sequence[Source], weights: Weights) -> tf.Tensor:
     folded = [fold(x.planes, _windows(x, bank, weights), bank.size) for x, bank in sources]
     planes = [_joined(parts, 2) for parts in zip(*folded, strict=True)]
     paths, *size = planes[0].shape[1:]
-    most = max(1, (_DIVIDED - 1) // math.prod(size))
+    most = max(1, _PIECE // math.prod(size))
     few = max(d for d in range(1, paths + 1) if paths % d == 0 and d <= most)
     if weights.taped:
         return modulus(*in_pieces(lambda re, im: list(inverse(re, im, 2)), planes, few, 2))

@@ -70,13 +70,13 @@ def test_values_and_derivatives_are_those_of_all_at_once(count, known, function)
 
 @pytest.mark.parametrize(
     ("batch", "jit_compile", "way"),
-    [(1, 0, 1), (3, 0, 1), (0, 0, 2), (2, 0, 2), (1, 1, 0), (3, 1, 2)],
+    [(1, 0, 1), (3, 0, 2), (0, 0, 3), (2, 0, 3), (1, 1, 0), (3, 1, 3)],
 )
 def test_the_way_is_that_of_the_device_and_of_the_batch(monkeypatch, batch, jit_compile, way):
     monkeypatch.setattr(_parallel, "CORES", 3)
 
     def number(x):
-        return choose(tf.shape(x)[0], *[functools.partial(tf.constant, i) for i in range(3)])
+        return choose(tf.shape(x)[0], *[functools.partial(tf.constant, i) for i in range(4)])
 
     spec = tf.TensorSpec((None,), tf.float32)
     graph = tf.function(number, [spec], jit_compile=bool(jit_compile))
