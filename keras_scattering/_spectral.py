@@ -31,9 +31,9 @@ from keras_scattering.plans.plan import (
     SpectralLowPass,
 )
 
-# Samples of a piece of pictures, at most. TensorFlow 2.21 does not divide the transforms of twice as
-# many among the threads of a CPU, which would wait for each other (`thread_count` of DUCC); but of
-# a single small picture, each thread is to have a piece.
+# Samples of a piece of pictures, at most: so each thread has one of a single small picture too. (The
+# transforms of twice as many, TensorFlow 2.21 would divide among threads that wait for each other:
+# `thread_count` of DUCC.)
 _PIECE = 2**14
 
 

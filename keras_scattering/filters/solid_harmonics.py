@@ -43,27 +43,27 @@ class SolidHarmonics:
         z, y, x = np.meshgrid(*(2 * np.pi * np.fft.fftfreq(n) for n in self.box), indexing="ij")
         return np.sqrt(x**2 + y**2 + z**2), np.arctan2(np.hypot(x, y), z), np.arctan2(y, x)
 
-    def psi(self, j: int, l: int, m: int) -> np.ndarray:  # noqa: E741
-        """Spectrum of the real harmonic (l, m) at scale j, but for the factor (-i)**l; real.
+    def radial(self, j: int, l: int) -> np.ndarray:  # noqa: E741
+        """What the spectra of all harmonics of a degree have in common at scale j."""
+        scaled = self._spherical[0] * self.sigma_0 * 2**j
+        return _constant(l) * scaled**l * np.exp(-(scaled**2) / 2)
+
+    def angular(self, l: int) -> np.ndarray:  # noqa: E741
+        """What they have in common at all scales, m = -l .. l, but for the factor (-i)**l; real.
 
         Negative m stand for sines, positive ones for cosines.
         """
-        radius, polar, azimuth = self._spherical
-        scaled = radius * self.sigma_0 * 2**j
-        envelope = np.exp(-(scaled**2) / 2)
-        if l == 0:
-            return envelope
-        harmonic = sph_legendre_p(l, abs(m), polar)[0]
-        if m:
-            harmonic *= math.sqrt(2) * (np.cos(m * azimuth) if m > 0 else np.sin(-m * azimuth))
-        return _constant(l) * scaled**l * envelope * harmonic
+        _, polar, azimuth = self._spherical
+        harmonics = np.empty((2 * l + 1, *self.box))
+        for m in range(l + 1):
+            y = sph_legendre_p(l, m, polar)[0] * (math.sqrt(2) if m else 1)
+            harmonics[l - m] = y * np.sin(m * azimuth)
+            harmonics[l + m] = y * np.cos(m * azimuth)  # of m = 0 the cosine stays
+        return harmonics
 
     @staticmethod
-    def odd(l: int, m: int) -> tuple[bool, bool, bool]:  # noqa: E741
-        """Whether the spectrum of the real harmonic (l, m) is odd along z, y and x: else even."""
+    def odd(l: int) -> np.ndarray:  # noqa: E741
+        """Whether their spectra are odd along z, y and x, (2l + 1, 3): else they are even."""
+        m = np.arange(-l, l + 1)
         sine = m < 0
-        return (l - m) % 2 == 1, sine, (m + sine) % 2 == 1
-
-    def degree(self, j: int, l: int) -> np.ndarray:  # noqa: E741
-        """Spectra of all 2l + 1 harmonics of a degree, stacked."""
-        return np.stack([self.psi(j, l, m) for m in range(-l, l + 1)])
+        return np.stack([(l - m) % 2 == 1, sine, (m + sine) % 2 == 1], axis=1)

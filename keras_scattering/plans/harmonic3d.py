@@ -49,10 +49,10 @@ def _parts(
     ends = (2 * np.arange(*span) == -n for span, n in zip(lines, size, strict=True))
     planes = np.meshgrid(*ends, indexing="ij", sparse=True)
     per_axis = odd.reshape(*odd.shape, 1, 1, 1)
-    factors = sum(per_axis[:, axis] & end for axis, end in enumerate(planes))
-    signs = odd.sum(1).reshape(-1, 1, 1, 1) // 2 + factors // 2
-    psi = np.where(signs % 2, -psi, psi)
-    return np.where(factors % 2, 0, psi), np.where(factors % 2, psi, 0)
+    factors = sum(np.uint8(per_axis[:, axis] & end) for axis, end in enumerate(planes))
+    signs = np.uint8(odd.sum(1).reshape(-1, 1, 1, 1) // 2) + factors // 2
+    psi = np.where(signs & 1, -psi, psi)
+    return np.where(factors & 1, 0, psi), np.where(factors & 1, psi, 0)
 
 
 def _faces(
@@ -83,17 +83,16 @@ def _add_waves(arrays: Arrays, n: int, lines: tuple[int, int], odd: tuple[bool, 
 
 
 def _harmonic_bank(
-    arrays: Arrays, name: str, harmonics: SolidHarmonics, j: int, degree: int, covariant: bool
+    arrays: Arrays, name: str, psi: np.ndarray, odd: np.ndarray, covariant: bool
 ) -> HarmonicBank:
-    """The harmonics of one degree, or of its highest order alone."""
-    size = harmonics.box
-    psi = harmonics.degree(j, degree) / math.prod(size)
-    odd = odd_minor = np.array([harmonics.odd(degree, m) for m in range(-degree, degree + 1)])
+    """The harmonics of one degree, filters (2l + 1, *box), or those of its highest order alone."""
+    size = psi.shape[1:]
+    odd_minor = odd
     lines = _lines(psi, arrays.threshold * np.abs(psi).max())
     for axis, span in enumerate(lines, start=1):
         psi = np.take(psi, range(*span), axis, mode="wrap")
     main, minor = _parts(psi, odd, lines, size)
-    if not covariant and degree > 0:
+    if not covariant and len(odd) > 1:
         # exp(-i l phi) is (cosine - i sine) / sqrt(2) of the orthonormal harmonics, so that each
         # real response meets the imaginary one of the other.
         main = main[[-1, 0]] / np.sqrt(2)
@@ -133,11 +132,11 @@ def plan_harmonic3d(
         average = Powers(integral_powers)
         branches, boxes = [], []
         for degree in range(L + 1):
+            angular, odd = harmonics.angular(degree), harmonics.odd(degree)
+            radials = (harmonics.radial(j, degree) / math.prod(box) for j in range(J + 1))
             banks = [
-                _harmonic_bank(
-                    arrays, f"psi_{j}_{degree}", harmonics, j, degree, rotation_covariant
-                )
-                for j in range(J + 1)
+                _harmonic_bank(arrays, f"psi_{j}_{degree}", r * angular, odd, rotation_covariant)
+                for j, r in enumerate(radials)
             ]
             for j1, bank in enumerate(banks):
                 later = range(j1 + 1, J + 1 if max_order == 2 else 0)
