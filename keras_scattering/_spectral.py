@@ -31,7 +31,7 @@ from keras_scattering.plans.plan import (
     SpectralLowPass,
 )
 
-# Samples of a piece of pictures, at most: so each thread has one of a single small picture too. (The
+# Samples of a piece of pictures, at most: each thread has one of a single small picture too. (The
 # transforms of twice as many, TensorFlow 2.21 would divide among threads that wait for each other:
 # `thread_count` of DUCC.)
 _PIECE = 2**14
