@@ -18,8 +18,8 @@ import tensorflow as tf
 from keras_scattering._fourier import Planes
 
 
-class Window(NamedTuple):
-    """A plan's window as it meets a spectrum: filters (F, blocks, *size), and where they do."""
+class PlacedWindow(NamedTuple):
+    """A window of a plan among the lines of a spectrum: filters (F, blocks, *size), and where."""
 
     filters: tf.Tensor
     start: tuple[int, ...]
@@ -48,7 +48,7 @@ def _total(terms: Sequence[tf.Tensor]) -> tf.Tensor:
     return terms[0] if len(terms) == 1 else tf.add_n(terms)
 
 
-def _place(blocks: Sequence[tf.Tensor], window: Window, lines: tuple[int, ...]) -> tf.Tensor:
+def _place(blocks: Sequence[tf.Tensor], window: PlacedWindow, lines: tuple[int, ...]) -> tf.Tensor:
     """The adjoint of cutting the blocks (b, p, *size) of a window out of so many lines."""
     rank = len(lines)
     for axis in reversed(range(rank)):
@@ -62,7 +62,7 @@ def _place(blocks: Sequence[tf.Tensor], window: Window, lines: tuple[int, ...]) 
 
 
 def fold_by_products(
-    planes: tf.Tensor, windows: Sequence[Window], size: tuple[int, ...]
+    planes: tf.Tensor, windows: Sequence[PlacedWindow], size: tuple[int, ...]
 ) -> tf.Tensor:
     """Filtered spectra (2, b, p, F, *size) of spectra (2, b, p, *lines), by products and sums."""
     outputs = []
@@ -79,7 +79,7 @@ def _convolve(rows: tf.Tensor, kernels: Sequence[tf.Tensor]) -> list[tf.Tensor]:
 
 
 def _fold_by_convolution(
-    planes: tf.Tensor, windows: Sequence[Window], size: tuple[int, ...]
+    planes: tf.Tensor, windows: Sequence[PlacedWindow], size: tuple[int, ...]
 ) -> tf.Tensor:
     n = math.prod(size)
     outputs = []
@@ -96,7 +96,7 @@ def _fold_by_convolution(
 
 
 def _unfold_by_convolution(
-    slope: tf.Tensor, windows: Sequence[Window], lines: tuple[int, ...]
+    slope: tf.Tensor, windows: Sequence[PlacedWindow], lines: tuple[int, ...]
 ) -> tf.Tensor:
     paths, count, *size = slope.shape[1:]
     n = math.prod(size)
@@ -111,7 +111,7 @@ def _unfold_by_convolution(
     return _total(terms)
 
 
-def fold(planes: tf.Tensor, windows: Sequence[Window], size: tuple[int, ...]) -> Planes:
+def fold(planes: tf.Tensor, windows: Sequence[PlacedWindow], size: tuple[int, ...]) -> Planes:
     """Filtered spectra, as two planes (b, p, F, *size), by convolutions.
 
     Its gradient has the planes apart as well: joining them would be a pass over all of them.
@@ -126,7 +126,7 @@ def fold(planes: tf.Tensor, windows: Sequence[Window], size: tuple[int, ...]) ->
     return transform(planes)
 
 
-def _unfold(slopes: Planes, windows: Sequence[Window], lines: tuple[int, ...]) -> tf.Tensor:
+def _unfold(slopes: Planes, windows: Sequence[PlacedWindow], lines: tuple[int, ...]) -> tf.Tensor:
     """The adjoint of `fold`: planes (2, b, p, *lines)."""
     paths, _, *size = slopes[0].shape[1:]
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering import _harmonic, _products
-from keras_scattering._folding import Window, cut, fold, fold_by_products, join
+from keras_scattering._folding import PlacedWindow, cut, fold, fold_by_products, join
 from keras_scattering._fourier import Planes, forward, half_spectrum, inverse, swapped_inverse
 from keras_scattering._parallel import in_pieces
 from keras_scattering._weights import Weights
@@ -100,11 +100,11 @@ def spectrum(u: tf.Tensor, lines: Box, weights: Weights) -> Spectrum:
     return Spectrum(join(pieces, -1), lines)
 
 
-def _windows(x: Spectrum, bank: Bank, weights: Weights) -> list[Window]:
+def _windows(x: Spectrum, bank: Bank, weights: Weights) -> list[PlacedWindow]:
     """The windows of a bank, and where they begin among the lines of a spectrum."""
     corner = [start for start, _ in x.lines]
     return [
-        Window(weights[w.filters], tuple(np.subtract(w.origin, corner).tolist()), w.blocks)
+        PlacedWindow(weights[w.filters], tuple(np.subtract(w.origin, corner).tolist()), w.blocks)
         for w in bank.windows
     ]
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from keras_scattering import Scattering2D, _folding
-from keras_scattering._folding import Window, fold
+from keras_scattering._folding import PlacedWindow, fold
 
 SIZE = (4, 3)
 # Filters and blocks of each window.
@@ -25,7 +25,7 @@ def setting(kinds):
     for i, (filters, blocks) in enumerate(kinds):
         start = rng.integers(0, (9 - 4 * blocks[0] + 1, 8 - 3 * blocks[1] + 1))
         psi = noise(i, filters, blocks[0] * blocks[1], *SIZE)
-        windows.append(Window(psi, tuple(start.tolist()), blocks))
+        windows.append(PlacedWindow(psi, tuple(start.tolist()), blocks))
     return noise(9, 2, 5, 2, 9, 8), windows
 
 
