@@ -18,7 +18,6 @@ import json
 import os
 import pathlib
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -64,6 +63,7 @@ WORKLOADS = {
 }
 # Workloads of which the peak memory is compared, with larger batches.
 MEMORY = {"mnist": 512, "img224": 16, "audio64k": 16, "vol64": 4}
+FRESH = 3  # processes that measure a first call, or memory
 
 Call = Callable[[], np.ndarray]
 
@@ -207,6 +207,14 @@ def floor(workload: Workload) -> Call:
     return timed
 
 
+def _peak() -> float:
+    """Megabytes this process has taken at most. (`ru_maxrss` begins with those of its parent.)"""
+    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise OSError("/proc/self/status has no VmHWM")
+
+
 def first_call(name: str, workload: Workload) -> dict[str, float]:
     """Seconds of the first call and megabytes over the start, for this process."""
     for module in ("tensorflow", "keras", "jax", "torch"):
@@ -214,21 +222,25 @@ def first_call(name: str, workload: Workload) -> dict[str, float]:
             __import__(module)
     if name.startswith("ours"):
         import keras_scattering  # noqa: F401
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak()
     start = time.perf_counter()
     call = prepare(name, workload)
     call()
     seconds = time.perf_counter() - start
     for _ in range(3):
         call()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"first": seconds, "memory": (peak - before) / 1024}
+    return {"first": seconds, "memory": _peak() - before}
 
 
-def _in_fresh_process(name: str, workload: str, batch: int) -> dict[str, float]:
+def _in_fresh_processes(name: str, workload: str, batch: int) -> dict[str, float]:
+    """Medians of a few processes: what one takes for memory varies by a factor of two for some."""
     command = [sys.executable, __file__, "--fresh", name, workload, str(batch)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    return json.loads(run.stdout.splitlines()[-1]) if run.returncode == 0 else {}
+    runs = [
+        subprocess.run(command, capture_output=True, text=True, check=False) for _ in range(FRESH)
+    ]
+    results = [json.loads(run.stdout.splitlines()[-1]) for run in runs if run.returncode == 0]
+    keys = results[0] if results else ()
+    return {key: float(np.median([result[key] for result in results])) for key in keys}
 
 
 def relative_error(y: np.ndarray, exact: np.ndarray, name: str) -> float | None:
@@ -288,9 +300,9 @@ def measure(key: str, rounds: int, names: list[str], fresh: bool) -> dict:
     for name, milliseconds in times.items():
         rows[name]["ms"] = milliseconds
         if fresh:
-            rows[name]["first"] = _in_fresh_process(name, key, workload.batch).get("first")
+            rows[name]["first"] = _in_fresh_processes(name, key, workload.batch).get("first")
             if key in MEMORY:
-                rows[name]["memory"] = _in_fresh_process(name, key, MEMORY[key]).get("memory")
+                rows[name]["memory"] = _in_fresh_processes(name, key, MEMORY[key]).get("memory")
     return {"contenders": rows, "floor": ffts}
 
 
