@@ -321,6 +321,14 @@ class ScatteringLayer(keras.Layer, abc.ABC):
 
     # Saving
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The layer by its configuration.
+
+        Keras pickles an archive with the time of day in it, so that a cache of transformed data, as
+        joblib's for the steps of a pipeline, would never know the layer again.
+        """
+        return keras.saving.deserialize_keras_object, (keras.saving.serialize_keras_object(self),)
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "ScatteringLayer":
         """The layer that `get_config` describes."""

@@ -1,6 +1,7 @@
 """The transformer keeps scikit-learn's conventions, and yields what the layer does."""
 
 import pickle
+import time
 
 import keras
 import numpy as np
@@ -90,6 +91,15 @@ def test_a_pickled_transformer_yields_the_same(case):
     features = transformer.fit_transform(rows(case))
     again = pickle.loads(pickle.dumps(transformer))
     np.testing.assert_allclose(again.transform(rows(case)), features, rtol=1e-5, atol=1e-6)
+
+
+def test_a_layer_is_pickled_alike_at_any_time():
+    # So caches know it again: joblib's go by what is pickled.
+    layer = Scattering2D(J=2, L=4)
+    layer.build((None, 16, 16))
+    before = pickle.dumps(layer)
+    time.sleep(1.1)
+    assert pickle.dumps(layer) == before
 
 
 def test_parameters_of_the_layer_are_parameters():
