@@ -1,7 +1,8 @@
 """Batches through the cascade, a few signals at a time: in an ordinary graph, or as XLA clusters.
 
 The signals of a part of the batch fit in a processor's cache, and neither memory nor the graph
-grows with the batch. On a CPU each core takes a part of its own.
+grows with the batch. On a CPU each core takes a part of its own, but of volumes, whose operations
+are large enough to be divided.
 
 XLA fuses the passes over memory of which an ordinary graph has many. But on CPUs its runtime does
 nearly one thing after the other, so that what is compiled as a whole keeps little more than one

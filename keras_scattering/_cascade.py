@@ -1,7 +1,7 @@
-"""The cascade: run the branches of a plan one after the other.
+"""The cascade: run the branches of a plan, two at a time.
 
 A branch filters the input by a group of wavelets, and their moduli by all that follow these; its
-signals are dropped before the next branch begins. Control dependencies tell the graph so,
+signals are dropped before the next branch but one begins. Control dependencies tell the graph so,
 which would otherwise compute all branches at once and hold them all in memory.
 """
 
@@ -27,7 +27,7 @@ from keras_scattering.plans.plan import Branch, Design, Plan, Stack
 
 
 def _after(x: Spectrum, done: Sequence[Any], weights: Weights) -> Spectrum:
-    """The same spectrum, not to be read before all but the last of what is given is done."""
+    """The same spectrum, not to be read before the last but one of what is given is done."""
     # XLA has an order of its own.
     if len(done) < PARALLEL or tf.executing_eagerly() or weights.xla:
         return x

@@ -46,7 +46,7 @@ def spectra_of(bank: FilterBank, group: Sequence[int]) -> np.ndarray:
 
 
 class First(NamedTuple):
-    """First-order filters of one scale."""
+    """First-order filters of one scale, or an equal part of them."""
 
     j: int
     filters: tuple[int, ...]
