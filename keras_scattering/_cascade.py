@@ -16,6 +16,7 @@ from keras_scattering._parallel import PARALLEL
 from keras_scattering._spectral import (
     Spectrum,
     average,
+    averages,
     complete,
     extend,
     power,
@@ -44,9 +45,11 @@ def _run(branch: Branch, x: Spectrum, weights: Weights) -> list[tf.Tensor]:
         if isinstance(node, Stack):
             outputs += pictures(sources, node, weights)
             continue
+        if not node.lines:
+            outputs.append(averages(sources, node.average, weights))
+            continue
         u = respond(sources, weights)
-        if node.lines:
-            spectra[i] = spectrum(u, node.lines, weights)
+        spectra[i] = spectrum(u, node.lines, weights)
         if node.average:
             outputs.append(average(u, node.average, weights))
     return outputs

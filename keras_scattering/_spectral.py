@@ -6,7 +6,7 @@ FFTs themselves everything is real arithmetic, which costs half of its complex c
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras_scattering import _harmonic, _products
 from keras_scattering._folding import PlacedWindow, cut, fold, fold_by_products, join
 from keras_scattering._fourier import Planes, forward, half_spectrum, inverse, swapped_inverse
-from keras_scattering._parallel import in_pieces
+from keras_scattering._parallel import adjoint_of, in_pieces
 from keras_scattering._weights import Weights
 from keras_scattering.plans.grid import runs
 from keras_scattering.plans.plan import (
@@ -35,6 +35,7 @@ from keras_scattering.plans.plan import (
 # transforms of twice as many, TensorFlow 2.21 would divide among threads that wait for each other:
 # `thread_count` of DUCC.)
 _PIECE = 2**14
+_SLOPES_PIECE = 2**15  # in a gradient, which is of parts more often than of a single picture
 
 
 class Spectrum(NamedTuple):
@@ -171,16 +172,26 @@ def _compiled_modulus(real: tf.Tensor, imag: tf.Tensor, rank: int) -> tf.Tensor:
     return transform(real, imag)
 
 
+def _pieces(sources: Sequence[Source], weights: Weights) -> tuple[Planes, int]:
+    """Filtered spectra (b, paths, *size) of pictures, and how many paths make a piece."""
+    folded = [fold(x.planes, _windows(x, bank, weights), bank.size) for x, bank in sources]
+    real, imag = (_joined(parts, 2) for parts in zip(*folded, strict=True))
+    paths, *size = real.shape[1:]
+    piece = _SLOPES_PIECE if weights.taped else _PIECE
+    most = max(1, piece // math.prod(size))
+    return (real, imag), max(d for d in range(1, paths + 1) if paths % d == 0 and d <= most)
+
+
+def _moduli(real: tf.Tensor, imag: tf.Tensor) -> list[tf.Tensor]:
+    return [modulus(*inverse(real, imag, 2))]
+
+
 def _pictures(sources: Sequence[Source], weights: Weights) -> tf.Tensor:
     """Moduli (b, paths, *size) of filtered pictures, of a few at a time, which fit in a cache."""
-    folded = [fold(x.planes, _windows(x, bank, weights), bank.size) for x, bank in sources]
-    planes = [_joined(parts, 2) for parts in zip(*folded, strict=True)]
-    paths, *size = planes[0].shape[1:]
-    most = max(1, _PIECE // math.prod(size))
-    few = max(d for d in range(1, paths + 1) if paths % d == 0 and d <= most)
+    planes, few = _pieces(sources, weights)
     if weights.taped:
         return modulus(*in_pieces(lambda re, im: list(inverse(re, im, 2)), planes, few, 2))
-    (u,) = in_pieces(lambda re, im: [modulus(*inverse(re, im, 2))], planes, few, 1)
+    (u,) = in_pieces(_moduli, planes, few, 1)
     return u
 
 
@@ -248,6 +259,33 @@ def average(u: tf.Tensor, rule: Average, weights: Weights) -> tf.Tensor:
             return tf.stack(sums, axis=-1)
         case Crop():
             return u[(..., *[slice(*span) for span in rule.keep])]
+
+
+def averages(sources: Sequence[Source], rule: Average, weights: Weights) -> tf.Tensor:
+    """Averages of what `respond` makes, where nothing filters it any further.
+
+    A gradient has no need of their values: of pictures they are zeros there. Its own computation
+    takes a few pictures at a time from spectra to slopes of spectra, and keeps no plane of others.
+    """
+    if not (weights.threads and weights.taped):
+        return average(respond(sources, weights), rule, weights)
+    planes, few = _pieces(sources, weights)
+    silence = tf.zeros_like(planes[0])
+    kept = average(silence, rule, weights).shape[1:]
+
+    def of_moduli(u: tf.Tensor) -> list[tf.Tensor]:
+        return [average(u, rule, weights)]
+
+    @tf.custom_gradient
+    def transform(*planes: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        def gradient(slope: tf.Tensor) -> list[tf.Tensor]:
+            # Averages are linear: their adjoint is the same everywhere.
+            (upstream,) = adjoint_of(of_moduli, 1)(silence, slope)
+            return in_pieces(adjoint_of(_moduli, 2), [*planes, upstream], few, 2)
+
+        return tf.zeros((tf.shape(silence)[0], *kept), silence.dtype), gradient
+
+    return transform(*planes)
 
 
 def complete(y: tf.Tensor, rule: Average | None) -> tf.Tensor:
