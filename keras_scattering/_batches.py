@@ -13,7 +13,6 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -50,15 +49,24 @@ np.empty(2**25 - 2**14, np.uint8)
 _compile = functools.partial(tf.function, jit_compile=True, autograph=False)
 
 
-def _in_parts(
+def _few(
     apply: Callable,
     function: Callable,
     tensors: Sequence[tf.Tensor],
     outputs: int,
-    count: Any,
+    most: int,
+    least: int = 1,
 ) -> list[tf.Tensor]:
-    """Apply a function of tensors (batch, ...) to a number of equal parts of the batch."""
-    batch = tf.shape(tensors[0])[0]
+    """Apply a function of tensors (batch, ...) to equal parts of the batch.
+
+    They are of so many items at most, and none is empty; there are about as many as asked for, if
+    there are as many items.
+    """
+    batch, lower, higher = tensors[0].shape[0], min, max
+    if batch is None:
+        batch, lower, higher = tf.shape(tensors[0])[0], tf.minimum, tf.maximum
+    each = higher(lower(-(-batch // least), most), 1)
+    count = higher(-(-batch // each), 1)
     each = -(-batch // count)
     # XLA needs one shape for all parts: what is missing is padding.
     rows = [(0, count * each - batch)]
@@ -68,24 +76,6 @@ def _in_parts(
     ]
     results = apply(function, parts, outputs)
     return [tf.reshape(y, (count * each, *y.shape[2:]))[:batch] for y in results]
-
-
-def _few(
-    apply: Callable,
-    function: Callable,
-    tensors: Sequence[tf.Tensor],
-    outputs: int,
-    most: int,
-    least: int = 1,
-) -> list[tf.Tensor]:
-    """Apply it to at most so many items at a time, at least so many times if there are as many."""
-    size = tensors[0].shape[0]
-    if size is None:
-        batch = tf.shape(tensors[0])[0]
-        count = tf.maximum(-(-batch // most), tf.clip_by_value(batch, 1, least))
-    else:
-        count = max(-(-size // most), min(size, least), 1)
-    return _in_parts(apply, function, tensors, outputs, count)
 
 
 def _items(working_set: int, branches: Sequence[Branch]) -> int:
@@ -138,19 +128,18 @@ def scatter(
 
     made = 1 if plan.stacked else len(design.rows)
     eager = tf.executing_eagerly()
-    pictures = len(x.shape) == 3
-    # Only they are computed in another way where each thread takes a part.
-    kinds = (True, False) if pictures else (False,)
-    ways = [way(threads) for threads in kinds]
-    adjoints = [adjoint_of(way(threads, taped=True), 1) for threads in kinds]
-    # Products of matrices, as of volumes, are large enough for threads to divide them well.
-    divided = len(x.shape) == 4 and not jit
-    working_set = _PICTURES_WORKING_SET if pictures else _WORKING_SET
-    most = _items(_EAGER_WORKING_SET if eager else working_set, design.branches)
     if jit:
         most = _ANY
         cluster, adjoint = _cluster(way(), made, _items(_CLUSTER_WORKING_SET, design.branches))
         ways, adjoints = [cluster], [adjoint]
+    else:
+        pictures = len(x.shape) == 3
+        # Only they are computed in another way, the first, where each thread takes a part.
+        kinds = (True, False) if pictures else (False,)
+        ways = [way(threads) for threads in kinds]
+        adjoints = [adjoint_of(way(threads, taped=True), 1) for threads in kinds]
+        working_set = _PICTURES_WORKING_SET if pictures else _WORKING_SET
+        most = _items(_EAGER_WORKING_SET if eager else working_set, design.branches)
 
     def apply(
         functions: Sequence[Callable], tensors: Sequence[tf.Tensor], made: int
@@ -158,14 +147,16 @@ def scatter(
         if eager:
             return _few(in_turn, functions[-1], tensors, made, most)
         graphs = [traced(function, tensors) for function in functions]
-        if divided:
-            return _few(in_turn, graphs[0], tensors, made, most)
+        threads, usual = graphs[0], graphs[-1]
+        # Products of matrices, as of volumes, are large enough for threads to divide them well.
+        if len(x.shape) == 4 and not jit:
+            return _few(in_turn, usual, tensors, made, most)
         return choose(
             tf.shape(tensors[0])[0],
-            lambda: graphs[-1](*tensors),
-            lambda: [y[0] for y in a_thread_each(graphs[0], [x[None] for x in tensors])],
-            lambda: _few(a_thread_each, graphs[0], tensors, made, most, CORES),
-            lambda: _few(in_turn, graphs[-1], tensors, made, most, PARALLEL),
+            lambda: usual(*tensors),
+            lambda: [y[0] for y in a_thread_each(threads, [x[None] for x in tensors])],
+            lambda: _few(a_thread_each, threads, tensors, made, most, CORES),
+            lambda: _few(in_turn, usual, tensors, made, most, PARALLEL),
         )
 
     # There is nothing to deal out, and nothing to gain from computing it anew.

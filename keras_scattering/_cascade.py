@@ -44,14 +44,13 @@ def _run(branch: Branch, x: Spectrum, weights: Weights) -> list[tf.Tensor]:
         sources = [(_after(spectra[s], outputs, weights), bank) for s, bank in node.sources]
         if isinstance(node, Stack):
             outputs += pictures(sources, node, weights)
-            continue
-        if not node.lines:
+        elif node.lines:
+            u = respond(sources, weights)
+            spectra[i] = spectrum(u, node.lines, weights)
+            if node.average:
+                outputs.append(average(u, node.average, weights))
+        elif node.average:
             outputs.append(averages(sources, node.average, weights))
-            continue
-        u = respond(sources, weights)
-        spectra[i] = spectrum(u, node.lines, weights)
-        if node.average:
-            outputs.append(average(u, node.average, weights))
     return outputs
 
 

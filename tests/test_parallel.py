@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from keras_scattering import Scattering2D, _parallel
+from keras_scattering._batches import _few
 from keras_scattering._parallel import (
     a_thread_each,
     choose,
@@ -66,6 +67,29 @@ def test_values_and_derivatives_are_those_of_all_at_once(count, known, function)
     expected = tf.nest.flatten(derivatives(product, x, y))
     for found, wanted in zip(tf.nest.flatten(apart(x, y)), expected, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(("most", "least"), [(8, 1), (8, 2), (8, 16), (100, 3)])
+def test_parts_hold_all_items_and_none_is_empty(known, most, least):
+    def deal(x):
+        shapes = []
+
+        def apply(function, parts, outputs):
+            shapes.append(tf.shape(parts[0]))
+            return parts
+
+        (y,) = _few(apply, None, [x], 1, most, least)
+        return y, shapes[0]
+
+    if not known:
+        deal = tf.function(deal, [tf.TensorSpec((None,), tf.int32)])
+    for batch in [0, 1, 2, 3, 5, 8, 9, 17, 33, 130]:
+        y, (count, each) = deal(tf.range(batch) + 1)
+        np.testing.assert_array_equal(y, tf.range(batch) + 1)
+        assert each <= most
+        assert (count - 1) * each < max(batch, 1)
+        assert 2 * count > min(batch, least)
 
 
 @pytest.mark.parametrize(

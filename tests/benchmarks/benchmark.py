@@ -331,7 +331,8 @@ def training(rounds: int) -> dict:
         def gradient(x):
             with tf.GradientTape() as tape:
                 tape.watch(x)
-                total = tf.reduce_sum(layer(x) ** 2)
+                # The gradient of a general power would take 5 ms of its own on mnist.
+                total = tf.reduce_sum(tf.square(layer(x)))
             return tape.gradient(total, x)
 
         signature = tf.TensorSpec((None if name.startswith("ours") else len(x), *x.shape[1:]))
