@@ -31,11 +31,11 @@ from keras_scattering.plans.plan import (
     SpectralLowPass,
 )
 
-# Samples of a piece of pictures, at most: each thread has one of a single small picture too. (The
-# transforms of twice as many, TensorFlow 2.21 would divide among threads that wait for each other:
-# `thread_count` of DUCC.)
+# Samples of a piece of pictures, at most. Transforms of more than the second, TensorFlow 2.21 would
+# divide among threads that wait for each other (`thread_count` of DUCC). The first gives each thread
+# one of a single small picture too; gradients are taken of parts rather than of one.
 _PIECE = 2**14
-_SLOPES_PIECE = 2**15  # in a gradient, which is of parts more often than of a single picture
+_GRADIENT_PIECE = 2**15 - 1
 
 
 class Spectrum(NamedTuple):
@@ -177,7 +177,7 @@ def _pieces(sources: Sequence[Source], weights: Weights) -> tuple[Planes, int]:
     folded = [fold(x.planes, _windows(x, bank, weights), bank.size) for x, bank in sources]
     real, imag = (_joined(parts, 2) for parts in zip(*folded, strict=True))
     paths, *size = real.shape[1:]
-    piece = _SLOPES_PIECE if weights.taped else _PIECE
+    piece = _GRADIENT_PIECE if weights.taped else _PIECE
     most = max(1, piece // math.prod(size))
     return (real, imag), max(d for d in range(1, paths + 1) if paths % d == 0 and d <= most)
 
