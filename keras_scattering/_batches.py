@@ -18,14 +18,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering._cascade import coefficients, separate
+from keras_scattering._gradient import adjoint_of, recomputed
 from keras_scattering._parallel import (
     CORES,
     PARALLEL,
     a_thread_each,
-    adjoint_of,
     choose,
     in_turn,
-    recomputed,
     traced,
 )
 from keras_scattering._weights import Weights

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering._fourier import Planes
+from keras_scattering._gradient import custom_gradient
 
 
 class PlacedWindow(NamedTuple):
@@ -118,7 +119,7 @@ def fold(planes: tf.Tensor, windows: Sequence[PlacedWindow], size: tuple[int, ..
     """
     lines = tuple(planes.shape[3:])
 
-    @tf.custom_gradient
+    @custom_gradient
     def transform(planes: tf.Tensor) -> tuple[Planes, Callable]:
         real, imag = tf.unstack(_fold_by_convolution(planes, windows, size))
         return (real, imag), lambda *slopes: _unfold(slopes, windows, lines)
@@ -134,7 +135,7 @@ def _unfold(slopes: Planes, windows: Sequence[PlacedWindow], lines: tuple[int, .
         # Of a gradient of a gradient TensorFlow may not know the shape.
         return fold(tf.reshape(planes, (2, -1, paths, *lines)), windows, tuple(size))
 
-    @tf.custom_gradient
+    @custom_gradient
     def transform(*slopes: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         planes = [_unfold_by_convolution(slope, windows, lines) for slope in slopes]
         return tf.stack(planes), gradient

@@ -13,6 +13,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from keras_scattering._gradient import custom_gradient
+
 _FFT = {1: tf.signal.fft, 2: tf.signal.fft2d}
 _RFFT = {1: tf.signal.rfft, 2: tf.signal.rfft2d}
 _IRFFT = {1: tf.signal.irfft, 2: tf.signal.irfft2d}
@@ -33,7 +35,7 @@ def swapped_inverse(real: tf.Tensor, imag: tf.Tensor, rank: int) -> tf.Tensor:
 def inverse(real: tf.Tensor, imag: tf.Tensor, rank: int) -> Planes:
     """y[t] = sum_k x[k] exp(2 pi i k t / n) along the last `rank` axes."""
 
-    @tf.custom_gradient
+    @custom_gradient
     def transform(real: tf.Tensor, imag: tf.Tensor) -> tuple[Planes, Callable]:
         y_imag, y_real = _fft(imag, real, rank)
         return (y_real, y_imag), lambda real, imag: forward(real, imag, rank)
@@ -44,7 +46,7 @@ def inverse(real: tf.Tensor, imag: tf.Tensor, rank: int) -> Planes:
 def forward(real: tf.Tensor, imag: tf.Tensor, rank: int) -> Planes:
     """y[k] = sum_t x[t] exp(-2 pi i k t / n) along the last `rank` axes."""
 
-    @tf.custom_gradient
+    @custom_gradient
     def transform(real: tf.Tensor, imag: tf.Tensor) -> tuple[Planes, Callable]:
         return _fft(real, imag, rank), lambda real, imag: inverse(real, imag, rank)
 
@@ -65,7 +67,7 @@ def half_spectrum(u: tf.Tensor, rank: int) -> Planes:
     """Lines 0 .. n/2, on the last axis, of the transform of signals."""
     size = tuple(u.shape[-rank:])
 
-    @tf.custom_gradient
+    @custom_gradient
     def transform(u: tf.Tensor) -> tuple[Planes, Callable]:
         y = _RFFT[rank](u)
 
@@ -81,7 +83,7 @@ def half_spectrum(u: tf.Tensor, rank: int) -> Planes:
 def from_half(real: tf.Tensor, imag: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
     """The inverse of `half_spectrum`, for signals of a size."""
 
-    @tf.custom_gradient
+    @custom_gradient
     def transform(real: tf.Tensor, imag: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         y = _IRFFT[len(size)](tf.complex(real, imag), size)
 

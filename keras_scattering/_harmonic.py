@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering._folding import cut
+from keras_scattering._gradient import custom_gradient
 from keras_scattering._weights import Weights
 from keras_scattering.plans.plan import Box, HarmonicBank, waves
 
@@ -70,7 +71,7 @@ def _faces(x: tf.Tensor, bank: HarmonicBank, weights: Weights) -> tf.Tensor:
     return sum(total[1:], total[0])
 
 
-@tf.custom_gradient
+@custom_gradient
 def _root(energy: tf.Tensor) -> tuple[tf.Tensor, Callable]:
     """Square root, with gradient zero at zero."""
     root = tf.sqrt(energy)

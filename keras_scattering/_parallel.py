@@ -12,6 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_scattering._gradient import recomputed
+
 # Those that the process that builds the graph may use: one that runs it may have more, or fewer.
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 # Parts, or branches, under way at a time where each operation is divided.
@@ -46,43 +48,6 @@ def choose(
     many = tf.where(batch < CORES, 3, 2 + elsewhere)
     way = tf.where(batch == 1, 1 - elsewhere, many)
     return tf.switch_case(way, [alone, on_one, on_cores, in_turn])
-
-
-def adjoint_of(function: Callable, count: int) -> Callable:
-    """The gradient of a function of so many tensors: a function of them, and of slopes."""
-
-    @tf.autograph.experimental.do_not_convert  # exporting traces gradients on their own
-    def adjoint(*both: tf.Tensor) -> list[tf.Tensor]:
-        inputs, slopes = both[:count], both[count:]
-        with tf.GradientTape() as tape:
-            tape.watch(inputs)
-            results = function(*inputs)
-        return list(tape.gradient(results, inputs, slopes, tf.UnconnectedGradients.ZERO))
-
-    return adjoint
-
-
-def recomputed(
-    apply: Callable,
-    functions: Sequence[Callable],
-    tensors: Sequence[tf.Tensor],
-    outputs: int,
-    adjoints: Sequence[Callable] | None = None,
-) -> Any:
-    """What `apply` makes of functions, tensors and the number of outputs.
-
-    So it does of their gradients, which compute anew what they need: no intermediate tensor is kept
-    until then. A function takes tensors and gives a list of them, signal by signal.
-    """
-    backward = adjoints or [adjoint_of(function, len(tensors)) for function in functions]
-
-    @tf.custom_gradient
-    def run(*tensors: tf.Tensor) -> tuple[Any, Callable]:
-        # No tape need record what becomes of them.
-        results = apply(functions, [tf.stop_gradient(x) for x in tensors], outputs)
-        return results, lambda *slopes: recomputed(apply, backward, tensors + slopes, len(tensors))
-
-    return run(*tensors)
 
 
 def traced(function: Callable, tensors: Sequence[tf.Tensor]) -> Any:

@@ -15,7 +15,8 @@ import tensorflow as tf
 from keras_scattering import _harmonic, _products
 from keras_scattering._folding import PlacedWindow, cut, fold, fold_by_products, join
 from keras_scattering._fourier import Planes, forward, half_spectrum, inverse, swapped_inverse
-from keras_scattering._parallel import adjoint_of, in_pieces
+from keras_scattering._gradient import adjoint_of, custom_gradient
+from keras_scattering._parallel import in_pieces
 from keras_scattering._weights import Weights
 from keras_scattering.plans.grid import runs
 from keras_scattering.plans.plan import (
@@ -32,8 +33,8 @@ from keras_scattering.plans.plan import (
 )
 
 # Samples of a piece of pictures, at most. Transforms of more than the second, TensorFlow 2.21 would
-# divide among threads that wait for each other (`thread_count` of DUCC). The first gives each thread
-# one of a single small picture too; gradients are taken of parts rather than of one.
+# divide among threads that wait for each other (`thread_count` of DUCC). By the first each thread
+# has one of a single small picture too; gradients are taken of batches.
 _PIECE = 2**14
 _GRADIENT_PIECE = 2**15 - 1
 
@@ -144,7 +145,7 @@ def _slopes(upstream: tf.Tensor, rho: tf.Tensor, real: tf.Tensor, imag: tf.Tenso
     return scale * real, scale * imag
 
 
-@tf.custom_gradient
+@custom_gradient
 def modulus(real: tf.Tensor, imag: tf.Tensor) -> tuple:
     """sqrt(real**2 + imag**2), with gradient zero where it is zero."""
     rho = tf.sqrt(real * real + imag * imag)
@@ -158,7 +159,7 @@ def _compiled_modulus(real: tf.Tensor, imag: tf.Tensor, rank: int) -> tf.Tensor:
     an ordinary graph takes twice as long for moduli of complex numbers.
     """
 
-    @tf.custom_gradient
+    @custom_gradient
     def transform(real: tf.Tensor, imag: tf.Tensor) -> tuple:
         y = swapped_inverse(real, imag, rank)
         rho = tf.abs(y)
@@ -276,7 +277,7 @@ def averages(sources: Sequence[Source], rule: Average, weights: Weights) -> tf.T
     def of_moduli(u: tf.Tensor) -> list[tf.Tensor]:
         return [average(u, rule, weights)]
 
-    @tf.custom_gradient
+    @custom_gradient
     def transform(*planes: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         def gradient(slope: tf.Tensor) -> list[tf.Tensor]:
             # Averages are linear: their adjoint is the same everywhere.

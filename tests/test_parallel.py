@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from keras_scattering import Scattering2D, _parallel
 from keras_scattering._batches import _few
+from keras_scattering._gradient import recomputed
 from keras_scattering._parallel import (
     a_thread_each,
     choose,
     in_pieces,
     in_turn,
-    recomputed,
     traced,
 )
 
