@@ -3,7 +3,8 @@
     python load_plain.py FOLDER
 
 FOLDER/requests.json holds a list of models' folders, and FOLDER/<number>.npy the input of each.
-Answers go to FOLDER/<number>.npz, by name.
+Answers go to FOLDER/<number>.npz, by name, and with them the gradient of the sum of squares of the
+coefficients.
 """
 
 import functools
@@ -39,6 +40,11 @@ load = functools.cache(tf.saved_model.load)
 for number, folder in enumerate(json.loads((work / "requests.json").read_text())):
     serve = load(folder).signatures["serving_default"]
     (name,) = serve.structured_input_signature[1]
-    answers = serve(**{name: tf.constant(np.load(work / f"{number}.npy"))})
+    x = tf.constant(np.load(work / f"{number}.npy"))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        answers = serve(**{name: x})
+        total = tf.reduce_sum(tf.square(answers["coefficients"]))
+    answers["gradient"] = tape.gradient(total, x)
     np.savez(work / f"{number}.npz", **{key: y.numpy() for key, y in answers.items()})
 assert not {"keras", "keras_scattering"} & set(sys.modules)

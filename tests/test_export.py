@@ -29,15 +29,29 @@ def make_model(case):
     return keras.Model(inputs, {"coefficients": coefficients, "scores": scores})
 
 
+def gradient(model, x):
+    """Of the sum of squares of the coefficients."""
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        total = tf.reduce_sum(tf.square(model(x)["coefficients"]))
+    return tape.gradient(total, x)
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """For each case its SavedModel, and what the model itself answers to each batch."""
+    """For each case its SavedModel, and what the model itself makes of each batch.
+
+    That is its answers, and a gradient.
+    """
     models = {}
     for case in SMALL:
         folder = tmp_path_factory.mktemp(case.name)
         model = make_model(case)
         model.export(folder, format="tf_saved_model", verbose=False)
-        models[case.name] = folder, {b: model(case.inputs(b)) for b in BATCHES}
+        batches = {b: case.inputs(b) for b in BATCHES}
+        answers = {b: model(x) for b, x in batches.items()}
+        models[case.name] = folder, answers, {b: gradient(model, x) for b, x in batches.items()}
     return models
 
 
@@ -92,7 +106,8 @@ def test_without_keras_and_without_this_package(exported, tmp_path):
     in_a_process("load_plain.py", tmp_path, requests, inputs)
     for number, (case, batch) in enumerate(every_request()):
         with np.load(tmp_path / f"{number}.npz") as answers:
-            assert_same(dict(answers), exported[case.name][1][batch])
+            _, expected, gradients = exported[case.name]
+            assert_same(dict(answers), {**expected[batch], "gradient": gradients[batch]})
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="TensorFlow's C library is named as on Linux")
@@ -130,7 +145,7 @@ def test_through_the_c_library_with_xla_disabled(exported, tmp_path):
 
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
 def test_as_a_layer_of_another_model(exported, case):
-    folder, expected = exported[case.name]
+    folder, expected, _ = exported[case.name]
     layer = keras.layers.TFSMLayer(str(folder), call_endpoint="serving_default")
     for batch in BATCHES:
         answers = {name: np.asarray(y) for name, y in layer(case.inputs(batch)).items()}
