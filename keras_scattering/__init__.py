@@ -15,11 +15,14 @@ if keras.config.backend() != "tensorflow":
     )
 
 from keras_scattering.densities import gaussian_density
-from keras_scattering.harmonic3d import HarmonicScattering3D
+from keras_scattering.layers.harmonic3d import HarmonicScattering3D
+from keras_scattering.layers.scattering1d import Scattering1D
+from keras_scattering.layers.scattering2d import Scattering2D
+from keras_scattering.layers.timefrequency import TimeFrequencyScattering
 from keras_scattering.reconstruction import reconstruct
-from keras_scattering.scattering1d import Scattering1D
-from keras_scattering.scattering2d import Scattering2D
-from keras_scattering.timefrequency import TimeFrequencyScattering
+from keras_scattering.runtime.tensorflow_internals import keep_freed_memory
+
+keep_freed_memory()
 
 __all__ = [
     "HarmonicScattering3D",

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import tensorflow as tf
 
 from keras_scattering._items import Reader
-from keras_scattering._layer import ScatteringLayer
+from keras_scattering.layers.base import ScatteringLayer
 
 KEY = b"keras_scattering"  # of what the package has to say in a file's schema
 

@@ -9,7 +9,7 @@ import scipy.optimize
 import tensorflow as tf
 
 from keras_scattering import _validate
-from keras_scattering._layer import ScatteringLayer
+from keras_scattering.layers.base import ScatteringLayer
 
 _MEMORY = 20  # steps that the optimiser keeps to estimate curvature from
 _SIZINGS = 20  # attempts at a start of the right size
@@ -108,7 +108,7 @@ def reconstruct(
         # Not the noise of default_rng(seed), which may be the very signal that is looked for.
         z = np.random.default_rng([seed, 1]).standard_normal((batch, *shape))
         unit = np.ones(batch)
-        degree = max(built.plan.degrees)
+        degree = built.plan.degrees.max()
         for _ in range(_SIZINGS):  # one will do, but for coefficients of mixed degrees
             ratio = wanted / evaluate(z.ravel(), unit)[3].numpy()
             unit *= ratio ** (1 / degree)

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering import _validate
-from keras_scattering._layer import ScatteringLayer
-from keras_scattering.harmonic3d import HarmonicScattering3D
-from keras_scattering.timefrequency import TimeFrequencyScattering
+from keras_scattering.layers.base import ScatteringLayer
+from keras_scattering.layers.harmonic3d import HarmonicScattering3D
+from keras_scattering.layers.timefrequency import TimeFrequencyScattering
 
 try:
     from sklearn.base import BaseEstimator, TransformerMixin
@@ -179,7 +179,7 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
 def _names(layer: ScatteringLayer) -> list[str]:
     """A name for each number of the flattened output of a built layer."""
     built = layer._built("get_feature_names_out()")
-    channel_axis = layer._channel_axis(built.shape)
+    channel_axis = layer._signals.channel_axis(built.shape)
     channels = [""]
     if channel_axis is not None:
         channels = [f"_c={c}" for c in range(built.shape[channel_axis] or 0)]

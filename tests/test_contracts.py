@@ -17,7 +17,7 @@ import tensorflow as tf
 from layers import CASES
 
 import keras_scattering
-from keras_scattering import _batches
+from keras_scattering.runtime.batches import Batched
 
 LAYERS = [
     member
@@ -84,7 +84,7 @@ def few_at_once(monkeypatch):
     """Make layers compute a given number of signals at a time, as they do with a large batch."""
 
     def limit(items):
-        monkeypatch.setattr(_batches, "_items", lambda working_set, branches: items)
+        monkeypatch.setattr(Batched, "_items", lambda self, working_set: items)
 
     return limit
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_scattering import Scattering2D, _folding
-from keras_scattering._folding import PlacedWindow, fold
+from keras_scattering import Scattering2D
+from keras_scattering.engine import folding
+from keras_scattering.engine.folding import PlacedWindow, fold
 
 SIZE = (4, 3)
 # Filters and blocks of each window.
@@ -40,12 +41,12 @@ def test_a_convolution_is_the_sum_of_products(kinds):
         for window in windows
     ]
     expected = np.concatenate(expected, 3)
-    for way in (_folding.fold_by_products, _folding._fold_by_convolution):
+    for way in (folding.fold_by_products, folding._fold_by_convolution):
         np.testing.assert_allclose(way(planes, windows, SIZE), expected, atol=1e-14)
 
 
 def by_products(planes, windows, size):
-    return tf.unstack(_folding.fold_by_products(planes, windows, size))
+    return tf.unstack(folding.fold_by_products(planes, windows, size))
 
 
 def derivative(way, planes, slope, windows):

@@ -6,16 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_scattering import Scattering2D, _parallel
-from keras_scattering._batches import _few
-from keras_scattering._gradient import recomputed
-from keras_scattering._parallel import (
-    a_thread_each,
-    choose,
-    in_pieces,
-    in_turn,
-    traced,
-)
+from keras_scattering import Scattering2D
+from keras_scattering.runtime import parts
+from keras_scattering.runtime.gradient import Recomputed, Task
+from keras_scattering.runtime.mode import Mode
+from keras_scattering.runtime.parts import choose, in_equal_parts, in_pieces, in_turn, traced
+from keras_scattering.runtime.tensorflow_internals import map_on_threads
 
 
 def product(x, y):
@@ -27,15 +23,19 @@ def pieces(x, y):
     return in_pieces(product, [x, y], 2, 2)
 
 
-def parts(dealt, x, y):
+def dealt(way, x, y):
     """Parts of one item, by a function that deals them out."""
 
-    def apply(functions, tensors, outputs):
-        singles = [z[:, None] for z in tensors]
-        graph = traced(functions[0], [z[0] for z in singles])
-        return [z[:, 0] for z in dealt(graph, singles, outputs)]
+    def deal(task, items, shared):
+        singles = [z[:, None] for z in items]
+        graph = traced(lambda *part: task.function(Mode(), part, shared), [z[0] for z in singles])
+        return [z[:, 0] for z in way(graph, singles)]
 
-    return recomputed(apply, [product], [x, y], 2)
+    return Recomputed(Task(lambda mode, items, shared: product(*items), 2), deal)([x, y])
+
+
+def loop(graph, items):
+    return in_turn(graph, items, len(graph.outputs))
 
 
 def derivatives(function, x, y):
@@ -55,8 +55,8 @@ def derivatives(function, x, y):
     "function",
     [
         pieces,
-        functools.partial(parts, in_turn),
-        functools.partial(parts, a_thread_each),
+        functools.partial(dealt, loop),
+        functools.partial(dealt, map_on_threads),
     ],
 )
 def test_values_and_derivatives_are_those_of_all_at_once(count, known, function):
@@ -75,11 +75,11 @@ def test_parts_hold_all_items_and_none_is_empty(known, most, least):
     def deal(x):
         shapes = []
 
-        def apply(function, parts, outputs):
+        def apply(parts):
             shapes.append(tf.shape(parts[0]))
             return parts
 
-        (y,) = _few(apply, None, [x], 1, most, least)
+        (y,) = in_equal_parts(apply, [x], most, least)
         return y, shapes[0]
 
     if not known:
@@ -94,17 +94,26 @@ def test_parts_hold_all_items_and_none_is_empty(known, most, least):
 
 @pytest.mark.parametrize(
     ("batch", "jit_compile", "way"),
-    [(1, 0, 1), (3, 0, 2), (0, 0, 3), (2, 0, 3), (1, 1, 0), (3, 1, 3)],
+    [
+        (1, 0, "one_item"),
+        (3, 0, "per_core"),
+        (0, 0, "in_turn"),
+        (2, 0, "in_turn"),
+        (1, 1, "whole"),
+        (3, 1, "in_turn"),
+    ],
 )
 def test_the_way_is_that_of_the_device_and_of_the_batch(monkeypatch, batch, jit_compile, way):
-    monkeypatch.setattr(_parallel, "CORES", 3)
+    monkeypatch.setattr(parts, "CORES", 3)
+    ways = ("whole", "one_item", "per_core", "in_turn")
 
     def number(x):
-        return choose(tf.shape(x)[0], *[functools.partial(tf.constant, i) for i in range(4)])
+        named = {name: functools.partial(tf.constant, i) for i, name in enumerate(ways)}
+        return choose(tf.shape(x)[0], **named)
 
     spec = tf.TensorSpec((None,), tf.float32)
     graph = tf.function(number, [spec], jit_compile=bool(jit_compile))
-    assert graph(tf.zeros(batch)) == way
+    assert ways[graph(tf.zeros(batch))] == way
 
 
 def test_a_layer_goes_with_what_vectorizes():

@@ -9,8 +9,9 @@ from compare import TOLERANCES, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_scattering import Scattering1D, Scattering2D, _batches
+from keras_scattering import Scattering1D, Scattering2D
 from keras_scattering.plans import wavelet
+from keras_scattering.runtime import batches
 
 PADDINGS = ["reflect", "symmetric", "zero", "periodic", "none"]
 
@@ -150,7 +151,7 @@ def test_2d_sizes(padding, J, size):
 @pytest.mark.parametrize("group", [1, 1000])
 def test_pieces_do_not_show(monkeypatch, working_set, group):
     """However few items and filters are taken at a time, the last of them incomplete."""
-    monkeypatch.setattr(_batches, "_WORKING_SET", working_set)
+    monkeypatch.setattr(batches, "WORKING_SET", working_set)
     monkeypatch.setattr(wavelet, "_GROUP", group)
     check(noise(5, 100), J=3, Q=2)
     check(noise(5, 100), J=3, Q=2, T=0)

@@ -1,6 +1,8 @@
 """What every filter bank offers: band-pass spectra `psi(n)`, a low-pass `phi()`, and their sum."""
 
 import abc
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,19 +15,33 @@ def mirror(spectra: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
 class FilterBank(abc.ABC):
     """A family of wavelets and its low-pass on one periodic grid.
 
-    Spectra are sampled at the FFT frequencies of the grid, in FFT order, real and float64. They are
-    computed on demand, one filter at a time, since a whole bank on a long grid is large.
+    Spectra are sampled at the FFT frequencies of the grid, in FFT order, in float64, or in
+    complex128 where a filter is not symmetric in space. They are computed on demand, one filter at
+    a time, since a whole bank on a long grid is large.
     """
 
     @property
     @abc.abstractmethod
     def shape(self) -> tuple[int, ...]:
-        """Size of the grid, one number an axis."""
+        """Size of the grid, one number per axis."""
 
     @property
     @abc.abstractmethod
     def j(self) -> tuple[int, ...]:
         """log2 of the sampling step that each filter's output allows."""
+
+    @property
+    @abc.abstractmethod
+    def columns(self) -> dict[str, Sequence[float]]:
+        """Metadata: one value per filter under each name, `j` among them."""
+
+    def deviation(self, n: int) -> float:
+        """Deviation in samples of a Gaussian that bounds filter `n` in space.
+
+        It says how much padding outputs depend on. Infinite where no bound is known: then all
+        padding is kept.
+        """
+        return math.inf
 
     @abc.abstractmethod
     def __len__(self) -> int:
@@ -51,8 +67,8 @@ class FilterBank(abc.ABC):
         Returns:
             Array of shape `shape`, in FFT order.
         """
-        total = self.phi() ** 2
+        total = np.abs(self.phi()) ** 2
         for n in range(len(self)):
-            energy = self.psi(n) ** 2
+            energy = np.abs(self.psi(n)) ** 2
             total += (energy + mirror(energy, tuple(range(energy.ndim)))) / 2
         return total

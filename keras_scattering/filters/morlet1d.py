@@ -7,53 +7,28 @@ Scattering Spectrum", IEEE TSP 2014; Andreux et al., "Kymatio", JMLR 2020.
 import dataclasses
 import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from keras_scattering.filters.bank import FilterBank
+from keras_scattering.filters.gaussian import SIGMA0, gaussian, lowpass, normalise
 
-SIGMA0 = 0.1  # width of the low-pass of support T = 1
 ALPHA = 5.0  # a filter is taken to end this many widths above its centre
 _R = math.sqrt(0.5)  # where neighbouring wavelets of an octave cross
-_UNDERFLOW = 39.0  # exp(-39**2 / 2) is 0 in float64
-
-
-def gaussian(xi: float, sigma: float, N: int) -> np.ndarray:
-    """The Gaussian of centre `xi` and width `sigma`, periodised, at `k / N` for k = 0..N-1."""
-    periods = min(math.ceil(math.sqrt(-2 * sigma**2 * math.log(1e-7)) + 1), 5)
-    spectrum = np.zeros(N)
-    for p in range(1 - periods, periods):
-        start = max(0, math.floor((xi - p - _UNDERFLOW * sigma) * N))
-        stop = min(N, math.ceil((xi - p + _UNDERFLOW * sigma) * N) + 1)
-        if start < stop:
-            omega = np.arange(start, stop) / N
-            spectrum[start:stop] += np.exp(-((omega + p - xi) ** 2) / (2 * sigma**2))
-    return spectrum
-
-
-def _normalise(spectrum: np.ndarray) -> np.ndarray:
-    """Divide by the l1 norm of the filter, so that max |x * psi| <= max |x|."""
-    half = np.abs(np.fft.rfft(spectrum))  # spectra are real, so that |psi| is even
-    once = half[0] + half[-1] if len(spectrum) % 2 == 0 else half[0]
-    return spectrum * (len(spectrum) / (2 * half.sum() - once))
 
 
 def morlet(xi: float, sigma: float, N: int) -> np.ndarray:
     """Spectrum of the Morlet wavelet: a Gaussian less the low-pass that makes its mean zero."""
     bump = gaussian(xi, sigma, N)
     low = gaussian(0.0, sigma, N)
-    return _normalise(bump - bump[0] / low[0] * low)
-
-
-def lowpass(sigma: float, N: int) -> np.ndarray:
-    """Spectrum of the Gaussian low-pass of width `sigma`."""
-    return _normalise(gaussian(0.0, sigma, N))
+    return normalise(bump - bump[0] / low[0] * low)
 
 
 def schedule(J: int, Q: int) -> tuple[tuple[float, float], ...]:
     """Centres and widths (xi, sigma) of the wavelets, from the highest frequency down.
 
-    Geometric, `Q` an octave, while the width stays above `sigma_min = 0.1 / 2**J`; then Q - 1 more
+    Geometric, `Q` per octave, while the width stays above `sigma_min = 0.1 / 2**J`; then Q - 1 more
     at that width, in equal steps, down towards zero.
     """
     xi = max(1 / (1 + 2 ** (3 / Q)), 0.35)
@@ -80,13 +55,14 @@ def resolution(xi: float, sigma: float) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class MorletBank1D(FilterBank):
-    """Morlet wavelets with `Q` filters an octave up to the scale `2**J`, on `N` points.
+    """Morlet wavelets with `Q` filters per octave up to the scale `2**J`, on `N` points.
 
     Args:
         N: Number of points of the periodic grid.
         J: log2 of the largest scale.
-        Q: Wavelets an octave.
+        Q: Wavelets per octave.
         T: Support of the low-pass in samples.
+        spin: Sign of the centre frequencies: 1 or -1.
 
     Source: Andén & Mallat 2014, with the schedule of Kymatio (Andreux et al. 2020).
     """
@@ -95,11 +71,12 @@ class MorletBank1D(FilterBank):
     J: int
     Q: int
     T: float
+    spin: int = 1
 
     @functools.cached_property
     def wavelets(self) -> tuple[tuple[float, float], ...]:
         """(xi, sigma) of each filter, in cycles/sample."""
-        return schedule(self.J, self.Q)
+        return tuple((self.spin * xi, sigma) for xi, sigma in schedule(self.J, self.Q))
 
     @property
     def j(self) -> tuple[int, ...]:
@@ -115,6 +92,15 @@ class MorletBank1D(FilterBank):
     def sigma(self) -> tuple[float, ...]:
         """Widths in cycles/sample."""
         return tuple(sigma for _, sigma in self.wavelets)
+
+    @property
+    def columns(self) -> dict[str, Sequence[float]]:
+        """Scale, centre frequency and width of each wavelet."""
+        return {"j": self.j, "xi": self.xi, "sigma": self.sigma}
+
+    def deviation(self, n: int) -> float:
+        """Deviation in samples of the Gaussian envelope of wavelet `n`."""
+        return 1 / (2 * math.pi * self.wavelets[n][1])
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -6,25 +6,19 @@ of wavelet (j, theta) is (3 pi / 4) / 2**j radians/sample along (cos theta, sin 
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from keras_scattering.filters.bank import FilterBank
-
-_NEGLIGIBLE = 9.0  # a Gaussian this many deviations out is below exp(-40)
-
-
-def _reached(size: int, reach: float) -> np.ndarray:
-    """Samples around 0 at most `reach` away, in the period 0 .. size - 1 and two on each side."""
-    return np.arange(max(-2 * size, -math.ceil(reach)), min(3 * size, math.ceil(reach) + 1))
+from keras_scattering.filters.gaussian import lowpass_in_space, reached
 
 
 def _wave_packets(
     shape: tuple[int, ...], sigma: float, theta: float, xi: float, slant: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """A Gaussian envelope and the Gabor function it carries, both in space and periodised."""
-    reach = _NEGLIGIBLE * sigma * max(1.0, 1.0 / slant)
-    u0, u1 = (_reached(n, reach) for n in shape)
+    u0, u1 = (reached(n, sigma * max(1.0, 1.0 / slant)) for n in shape)
     place = np.ix_(u0 % shape[0], u1 % shape[1])
     u0, u1 = u0[:, None], u1[None, :]
     cos, sin = math.cos(theta), math.sin(theta)
@@ -36,17 +30,6 @@ def _wave_packets(
     for total, packet in zip(periodic, (envelope, gabor), strict=True):
         np.add.at(total, place, packet)
     return periodic
-
-
-def lowpass_axis(N: int, sigma: float) -> np.ndarray:
-    """Spectrum of the periodised Gaussian of deviation `sigma` samples along one axis.
-
-    The low-pass of the plane is separable: it is the outer product of two of these.
-    """
-    u = _reached(N, _NEGLIGIBLE * sigma)
-    bump = np.zeros(N)
-    np.add.at(bump, u % N, np.exp(-(u**2) / (2 * sigma**2)) / (math.sqrt(2 * np.pi) * sigma))
-    return np.fft.fft(bump).real
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +60,12 @@ class MorletBank2D(FilterBank):
         """log2 of the scale of each wavelet."""
         return tuple(n // self.L for n in range(len(self)))
 
+    @property
+    def columns(self) -> dict[str, Sequence[float]]:
+        """Scale, and direction as an index and in radians, of each wavelet."""
+        theta = [n % self.L for n in range(len(self))]
+        return {"j": self.j, "theta": theta, "angle": [self.angle(index) for index in theta]}
+
     def __len__(self) -> int:
         """The number of wavelets, J * L."""
         return self.J * self.L
@@ -96,7 +85,7 @@ class MorletBank2D(FilterBank):
 
     def phi_axis(self, axis: int) -> np.ndarray:
         """Spectrum of the low-pass along one axis, shape (grid[axis],)."""
-        return lowpass_axis(self.grid[axis], 0.8 * 2 ** (self.J - 1))
+        return lowpass_in_space(self.grid[axis], 0.8 * 2 ** (self.J - 1))
 
     def phi(self) -> np.ndarray:
         """Spectrum of the low-pass, shape `grid`."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_scattering.plans.plan import Bank, Window
+from keras_scattering.plans.banks import Bank, Window
 
 
 def periodise(spectrum: np.ndarray, size: Sequence[int]) -> np.ndarray:
@@ -24,7 +24,7 @@ def crop_lines(spectra: np.ndarray, size: Sequence[int]) -> np.ndarray:
     return spectra
 
 
-def _support(profile: np.ndarray) -> tuple[int, int]:
+def _extent(profile: np.ndarray) -> tuple[int, int]:
     """The shortest cyclic interval (start, length) that covers all true lines."""
     n = len(profile)
     (on,) = np.nonzero(profile)
@@ -64,7 +64,12 @@ class Arrays(dict[str, np.ndarray]):
         self.threshold = float(np.finfo(self.dtype).eps)
 
     def add(self, name: str, array: np.ndarray) -> str:
-        """Keep an array under a name."""
+        """Keep a real array under a name, which is returned."""
+        if np.iscomplexobj(array):
+            raise ValueError(
+                "The arrays of a design are real: keep real and imaginary parts under names of "
+                f"their own. Received: {name}, of {array.dtype}"
+            )
         self[name] = np.ascontiguousarray(array, self.dtype)
         return name
 
@@ -82,7 +87,7 @@ class Arrays(dict[str, np.ndarray]):
         origin, blocks = [], []
         for axis, (N, M) in enumerate(zip(n, size, strict=True)):
             others = tuple(a for a in range(len(n)) if a != axis)
-            start, length = _support(counts.any(others))
+            start, length = _extent(counts.any(others))
             c = -(-length // M)
             if c * M >= N:  # everything: the canonical order, which costs least to read
                 last = axis == len(n) - 1
@@ -100,11 +105,12 @@ class Arrays(dict[str, np.ndarray]):
         size: tuple[int, ...],
         box: tuple[tuple[int, ...], tuple[int, ...]] | None = None,
     ) -> Bank:
-        """Filters (F, *n) with outputs on a grid `size`: one shared window, or one a filter.
+        """Filters (F, *n) with outputs on a grid `size`: one shared window, or one per filter.
 
         Sharing takes one multiplication instead of many, and a graph as much smaller: it wins where
         the union of the supports needs at most half as many blocks again as the largest of them.
-        A `box` (origin, blocks) is given where the phase of the output matters.
+        A `box` (origin, blocks) is given where the phase of the output matters. Complex spectra
+        are kept as two arrays.
         """
         spectra = spectra / math.prod(spectra.shape[1:])
         groups = [(name, box or self.box(spectra, size), spectra)]
@@ -116,10 +122,11 @@ class Arrays(dict[str, np.ndarray]):
             shared, *each = (math.prod(blocks) for _, (_, blocks), _ in groups + single)
             if shared > 1.5 * max(each):
                 groups = single
-        windows = [
-            Window(self.add(key, split_blocks(psi, origin, blocks, size)), origin, blocks)
-            for key, (origin, blocks), psi in groups
-        ]
+        windows = []
+        for key, (origin, blocks), psi in groups:
+            cut = split_blocks(psi, origin, blocks, size)
+            imaginary = self.add(f"{key}_imag", np.imag(cut)) if np.iscomplexobj(cut) else None
+            windows.append(Window(self.add(key, np.real(cut)), origin, blocks, imaginary))
         return Bank(tuple(windows), size)
 
 

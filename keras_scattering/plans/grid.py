@@ -5,38 +5,10 @@ import math
 
 import numpy as np
 
+from keras_scattering.plans.averages import Average, Crop, Mean
+from keras_scattering.plans.banks import Box
 from keras_scattering.plans.compact import Arrays
-from keras_scattering.plans.plan import Average, Box, Crop, Mean, Padding
-
-
-def runs(index: np.ndarray) -> tuple[slice, ...]:
-    """An index array as few slices of step 1 or -1."""
-    index = np.asarray(index)
-    steps = np.diff(index)
-    turns = np.append(np.nonzero(np.diff(steps))[0] + 1, len(steps))  # where the step changes
-    pieces, start = [], 0
-    while start < len(index):
-        step, stop = 1, start + 1
-        if start < len(steps) and abs(steps[start]) == 1:
-            step = int(steps[start])
-            stop += int(turns[np.searchsorted(turns, start, "right")]) - start
-        end = int(index[stop - 1]) + step
-        pieces.append(slice(int(index[start]), None if end < 0 else end, step))
-        start = stop
-    return tuple(pieces)
-
-
-_NUMPY_MODES = {"reflect": "reflect", "symmetric": "symmetric", "periodic": "wrap"}
-
-
-def pad_axis(N: int, before: int, after: int, padding: str) -> Padding:
-    """Extension of an axis of `N` samples; reflections repeat as often as it takes."""
-    if padding == "zero":
-        return Padding((slice(0, N, 1),), (before, after))
-    if before == after == 0:
-        return Padding((slice(0, N, 1),))
-    index = np.pad(np.arange(N), (before, after), mode=_NUMPY_MODES[padding])  # type: ignore[call-overload]
-    return Padding(runs(index))
+from keras_scattering.plans.padding import Padding
 
 
 def is_local(T: float | str | None) -> bool:
@@ -44,7 +16,7 @@ def is_local(T: float | str | None) -> bool:
     return T is None or T not in ("global", 0)
 
 
-def support(T: float | str | None, J: int) -> float:
+def lowpass_support(T: float | str | None, J: int) -> float:
     """Support of the low-pass in samples: T if it is a positive number, else 2**J."""
     return float(T) if T and T != "global" else float(2**J)
 
@@ -65,7 +37,7 @@ class Grid(abc.ABC):
     @property
     @abc.abstractmethod
     def padded(self) -> tuple[int, ...]:
-        """Samples after padding, an axis."""
+        """Samples after padding, per axis."""
 
     @property
     @abc.abstractmethod

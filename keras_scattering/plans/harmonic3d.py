@@ -6,20 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_scattering.filters.solid_harmonics import SolidHarmonics
+from keras_scattering.plans.averages import Powers
+from keras_scattering.plans.banks import Box, hull
 from keras_scattering.plans.compact import Arrays
-from keras_scattering.plans.plan import (
-    Box,
-    Branch,
-    Design,
-    Face,
-    HarmonicBank,
-    Node,
-    Padding,
-    Plan,
-    Powers,
-    hull,
-    waves,
-)
+from keras_scattering.plans.harmonics import Face, HarmonicBank, cas_name
+from keras_scattering.plans.padding import Padding
+from keras_scattering.plans.plan import Branch, Design, Domain, Node, Plan
 
 
 def _by_axis(odd: np.ndarray) -> tuple[tuple[bool, ...], ...]:
@@ -37,7 +29,7 @@ def _lines(spectra: np.ndarray, threshold: float) -> Box:
     return tuple(box)
 
 
-def _parts(
+def _real_and_imaginary(
     psi: np.ndarray, odd: np.ndarray, lines: Box, size: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Filters (F, *lines) whose responses are real, and those whose responses are imaginary.
@@ -75,11 +67,11 @@ def _faces(
     return tuple(faces)
 
 
-def _add_waves(arrays: Arrays, n: int, lines: tuple[int, int], odd: tuple[bool, ...]) -> None:
+def _add_cas(arrays: Arrays, n: int, lines: tuple[int, int], odd: tuple[bool, ...]) -> None:
     """cas(2 pi k t / n), or cas(-2 pi k t / n) where odd: cas is the sum of cosine and sine."""
     angles = 2 * np.pi / n * (np.outer(np.arange(n), np.arange(*lines)) % n)
     ways = np.cos(angles) + np.sin(angles), np.cos(angles) - np.sin(angles)
-    arrays.add(waves(n, lines, odd), np.stack([ways[o] for o in odd]))
+    arrays.add(cas_name(n, lines, odd), np.stack([ways[o] for o in odd]))
 
 
 def _harmonic_bank(
@@ -91,7 +83,7 @@ def _harmonic_bank(
     lines = _lines(psi, arrays.threshold * np.abs(psi).max())
     for axis, span in enumerate(lines, start=1):
         psi = np.take(psi, range(*span), axis, mode="wrap")
-    main, minor = _parts(psi, odd, lines, size)
+    main, minor = _real_and_imaginary(psi, odd, lines, size)
     if not covariant and len(odd) > 1:
         # exp(-i l phi) is (cosine - i sine) / sqrt(2) of the orthonormal harmonics, so that each
         # real response meets the imaginary one of the other.
@@ -104,7 +96,7 @@ def _harmonic_bank(
     faces = _faces(arrays, name, minor, odd_minor, ends, least)
     for n, span, *patterns in zip(size, lines, _by_axis(odd), _by_axis(odd_minor), strict=True):
         for pattern in ((False,), *patterns):
-            _add_waves(arrays, n, span, pattern)
+            _add_cas(arrays, n, span, pattern)
     filters = arrays.add(name, main)
     return HarmonicBank(filters, _by_axis(odd), faces, not covariant, lines, size)
 
@@ -153,4 +145,5 @@ def plan_harmonic3d(
     j1, j2 = np.array([(*path, -1)[:2] for path in paths]).T
     meta = {"order": np.where(j2 < 0, 1, 2), "n1": j1, "j1": j1, "n2": j2, "j2": j2}
     outputs = ((len(integral_powers), len(paths), L + 1),)
-    return Plan(meta, outputs, True, design, integral_powers)
+    degrees = np.array([integral_powers])
+    return Plan(Domain.SOLID, meta, outputs, True, design, degrees)

@@ -3,165 +3,221 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from keras_scattering.filters.morlet1d import MorletBank1D
+from keras_scattering.filters import FilterBank, MorletBank1D
+from keras_scattering.filters.morlet1d import schedule
+from keras_scattering.plans.averages import Average, Crop, Mean
+from keras_scattering.plans.banks import Bank, hull
 from keras_scattering.plans.compact import Arrays
-from keras_scattering.plans.frequency import FrequencyAxis
+from keras_scattering.plans.grid import lowpass_support
 from keras_scattering.plans.plan import (
-    Average,
-    Bank,
+    AlongStack,
     Branch,
-    Crop,
     Design,
-    Mean,
-    Mix,
+    Domain,
     Node,
     Plan,
     Stack,
     column,
-    hull,
 )
-from keras_scattering.plans.scattering1d import TimeAxis
-from keras_scattering.plans.wavelet import first_order, spectra_of
+from keras_scattering.plans.stack import StackAxis
+from keras_scattering.plans.time import TimeAxis
+from keras_scattering.plans.wavelet import First, first_order, spectra_of
+
+
+def log_frequency(
+    J: int, Q: int, J_fr: int, Q_fr: int, F: float | str | None, stride_fr: int | None
+) -> StackAxis:
+    """The axis of the wavelets of the first order in time, padded by zeros.
+
+    Args:
+        J: log2 of the largest scale in time.
+        Q: Wavelets per octave, of the first order in time.
+        J_fr: log2 of the largest scale along frequency.
+        Q_fr: Wavelets per octave along frequency.
+        F: Support of the average along frequency, None, "global" or 0.
+        stride_fr: Output step, or None for 2**floor(log2 F).
+    """
+    support = lowpass_support(F, J_fr)
+    size = math.floor(((J + 1) * Q + 8 * min(support, 2**J_fr)) / 2**J_fr) * 2**J_fr
+    count = len(schedule(J, Q))
+    if count > size:
+        raise ValueError(
+            f"The {count} first-order wavelets do not fit on the frequency axis of {size} "
+            f"samples: take a larger `J_fr` or `F`. "
+            f"Received: J={J}, Q={Q}, J_fr={J_fr}, F={F}"
+        )
+    banks: dict[int, FilterBank] = {
+        spin: MorletBank1D(size, J_fr, Q_fr, support, spin) for spin in (1, -1)
+    }
+    return StackAxis(size, J_fr, F, stride_fr, banks)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Picture:
+class _Map:
     """What one time filter and one frequency filter make: a path, or one for each frequency."""
 
     order: int
-    n2: int
+    n2: int  # -1 for the low-pass in time
     n_fr: int
     kept: int  # samples along frequency
 
 
+@dataclasses.dataclass(frozen=True)
+class _Designer:
+    """Makes the stacks of a design."""
+
+    arrays: Arrays
+    time: TimeAxis
+    frequency: StackAxis
+    second: FilterBank
+    firsts: Sequence[First]
+    stacked: dict[int, int]  # how many wavelets of the first order each of the second stacks
+    rows: dict[tuple[int, int], tuple[int, ...]]
+    joint: bool
+    average: Callable[[int], Average]  # in time, of signals sampled every 2**k
+
+    def filters_in_time(self, n2: int, scales: Sequence[int]) -> dict[int, Bank]:
+        """A second-order wavelet, or the low-pass, for signals of each sampling."""
+        time, arrays = self.time, self.arrays
+        if n2 < 0:
+            return {k: time.spectral_lowpass(arrays, f"phi1_{k}", k) for k in scales}
+        psi = spectra_of(self.second, [n2])
+        size = time.size(time.sampling(self.second.j[n2]))
+        coarse = {k: time.coarsen(psi, k) for k in scales}
+        # One origin for all, that of the finest: the phases of a stack must agree.
+        origin, (blocks,) = arrays.box(coarse[min(scales)], size)
+        return {
+            k: arrays.bank(
+                f"psi2_{n2}_{k}", c, size, (origin, (min(blocks, c.shape[1] // size[0]),))
+            )
+            for k, c in coarse.items()
+        }
+
+    def stack(self, n2: int, maps: Sequence[_Map]) -> Stack:
+        """The first-order signals that a time filter stacks, and the maps that come of them."""
+        later = self.second.j[n2] if n2 >= 0 else math.inf
+        scales = {
+            i: self.time.sampling(f.j) for i, f in enumerate(self.firsts, start=1) if f.j < later
+        }
+        banks = self.filters_in_time(n2, sorted(set(scales.values())))
+        sources = [(i, banks[k]) for i, k in scales.items()]
+        kinds: dict[tuple[int, bool], list[_Map]] = {}
+        for m in maps:
+            spin = self.frequency.filters[m.n_fr].spin
+            kinds.setdefault((self.frequency.sampling(m.n_fr), spin == 0), []).append(m)
+        along = [self.along(n2, kind) for kind in kinds.values()]
+        (size,) = sources[0][1].size
+        widest = max(self.arrays[a.matrix].shape[-1] for a in along)
+        return Stack(tuple(sources), tuple(along), self.joint, size * widest)
+
+    def along(self, n2: int, kind: Sequence[_Map]) -> AlongStack:
+        """Filters along frequency of one sampling, averaged there or not."""
+        arrays, time, count = self.arrays, self.time, self.stacked[n2]
+        group = [m.n_fr for m in kind]
+        name = f"fr_{n2}_{group[0]}" if n2 >= 0 else f"fr_{group[0]}"
+        low = self.frequency.lowpass(group[0], kind[0].kept)
+        c = self.frequency.matrix(group, count, kind[0].kept if low is None else len(low))
+        if low is not None:
+            # Far from the stack the filters' outputs vanish, and need not be averaged.
+            peak = np.abs(c).max((0, 1))
+            near = peak > arrays.threshold * peak.max()
+            c, low = c[..., near], low[near]
+        # The stack of the first order has been averaged in time already.
+        done = Mean() if time.T == "global" else Crop(time.keep(time.log2_stride))
+        flat = c.reshape(count, -1)
+        real, imag = np.real(flat), np.imag(flat)
+        planes = np.stack([np.concatenate([real, -imag]), np.concatenate([imag, real])])
+        return AlongStack(
+            arrays.add(name, planes),
+            len(group),
+            None if low is None else arrays.add(f"{name}_low", low),
+            done if n2 < 0 else self.average(time.sampling(self.second.j[n2])),
+            sum((self.rows[n2, n_fr] for n_fr in group), ()),
+        )
+
+
 def plan_timefrequency(
-    whole: TimeAxis, frequency: FrequencyAxis, Q: tuple[int, int], joint: bool
+    whole: TimeAxis, frequency: StackAxis, Q: tuple[int, int], joint: bool
 ) -> Plan:
     """The plan of `TimeFrequencyScattering`."""
-    wavelets1, wavelets2 = whole.banks(Q)
+
+    def wavelets(axis: TimeAxis) -> tuple[FilterBank, FilterBank]:
+        first, second = (MorletBank1D(axis.samples, axis.J, q, axis.support) for q in Q)
+        return first, second
+
+    banks = first, second = wavelets(whole)
     # The wavelets of the first order that each of the second, or the low-pass (-1), stacks.
-    stacked = {n2: sum(j1 < j2 for j1 in wavelets1.j) for n2, j2 in enumerate(wavelets2.j)}
-    stacked = {-1: len(wavelets1)} | {n2: count for n2, count in stacked.items() if count}
+    stacked = {n2: sum(j1 < j2 for j1 in first.j) for n2, j2 in enumerate(second.j)}
+    stacked = {-1: len(first)} | {n2: count for n2, count in stacked.items() if count}
 
     def kept(n2: int, n_fr: int) -> int:
         step = frequency.step(n_fr)
         return frequency.size // step if joint else -(-stacked[n2] // step)
 
-    pictures = [
-        _Picture(1 if n2 < 0 else 2, n2, n_fr, kept(n2, n_fr))
+    maps = [
+        _Map(1 if n2 < 0 else 2, n2, n_fr, kept(n2, n_fr))
         for n2 in stacked
         for n_fr, f in enumerate(frequency.filters)
         if n2 >= 0 or f.spin >= 0
     ]
-    counts = [1 if joint else picture.kept for picture in pictures]
+    counts = [1 if joint else m.kept for m in maps]
     first_row = np.cumsum([0 if joint else 1, *counts])
     rows = {
-        (p.n2, p.n_fr): tuple(range(start, start + count))
-        for p, start, count in zip(pictures, first_row, counts, strict=False)
+        (m.n2, m.n_fr): tuple(range(start, start + count))
+        for m, start, count in zip(maps, first_row, counts, strict=False)
     }
 
     def design(dtype: np.dtype) -> Design:
         arrays = Arrays(dtype)
-        time = whole.working(Q, arrays.threshold)
-        bank1, bank2 = time.banks(Q)
+        time = whole.working(banks, arrays.threshold)
+        bank1, bank2 = wavelets(time)
         firsts = first_order(arrays, time, bank1)
-
-        @functools.cache
-        def average(k: int) -> Average:
-            return time.average(arrays, k)
-
-        def in_time(n2: int, scales: Sequence[int]) -> dict[int, Bank]:
-            """A second-order wavelet, or the low-pass, for signals of each sampling."""
-            if n2 < 0:
-                return {k: time.spectral_lowpass(arrays, f"phi1_{k}", k) for k in scales}
-            psi = spectra_of(bank2, [n2])
-            size = time.size(time.sampling(bank2.j[n2]))
-            coarse = {k: time.coarsen(psi, k) for k in scales}
-            # One origin for all, that of the finest: the phases of a stack must agree.
-            origin, (blocks,) = arrays.box(coarse[min(scales)], size)
-            return {
-                k: arrays.bank(
-                    f"psi2_{n2}_{k}", c, size, (origin, (min(blocks, c.shape[1] // size[0]),))
-                )
-                for k, c in coarse.items()
-            }
-
-        def stack(n2: int) -> Stack:
-            later = bank2.j[n2] if n2 >= 0 else math.inf
-            scales = {i: time.sampling(f.j) for i, f in enumerate(firsts, start=1) if f.j < later}
-            banks = in_time(n2, sorted(set(scales.values())))
-            sources = [(i, banks[k]) for i, k in scales.items()]
-            chosen = [p for p in pictures if p.n2 == n2]
-            kinds: dict[tuple[int, bool], list[_Picture]] = {}
-            for p in chosen:
-                key = frequency.sampling(p.n_fr), frequency.filters[p.n_fr].spin == 0
-                kinds.setdefault(key, []).append(p)
-            mixes = [mix(n2, kind) for kind in kinds.values()]
-            (size,) = sources[0][1].size
-            widest = max(arrays[m.matrix].shape[-1] for m in mixes)
-            return Stack(tuple(sources), tuple(mixes), joint, size * widest)
-
-        def mix(n2: int, kind: Sequence[_Picture]) -> Mix:
-            group = [p.n_fr for p in kind]
-            name = f"fr_{n2}_{group[0]}" if n2 >= 0 else f"fr_{group[0]}"
-            low = frequency.lowpass(group[0], kind[0].kept)
-            c = frequency.matrix(group, stacked[n2], kind[0].kept if low is None else len(low))
-            if low is not None:
-                # Far from the stack the filters' outputs vanish, and need not be averaged.
-                peak = np.abs(c).max((0, 1))
-                near = peak > arrays.threshold * peak.max()
-                c, low = c[..., near], low[near]
-            # The stack of the first order has been averaged in time already.
-            done = Mean() if time.T == "global" else Crop(time.keep(time.log2_stride))
-            flat = c.reshape(stacked[n2], -1)
-            real, imag = np.real(flat), np.imag(flat)
-            parts = np.stack([np.concatenate([real, -imag]), np.concatenate([imag, real])])
-            return Mix(
-                arrays.add(name, parts),
-                len(group),
-                None if low is None else arrays.add(f"{name}_low", low),
-                done if n2 < 0 else average(time.sampling(bank2.j[n2])),
-                sum((rows[n2, n_fr] for n_fr in group), ()),
-            )
-
-        stacks = [stack(n2) for n2 in stacked]
+        average = functools.cache(lambda k: time.average(arrays, k))
+        designer = _Designer(arrays, time, frequency, bank2, firsts, stacked, rows, joint, average)
+        stacks = [designer.stack(n2, [m for m in maps if m.n2 == n2]) for n2 in stacked]
         nodes = []
-        for i, first in enumerate(firsts, start=1):
+        for i, f in enumerate(firsts, start=1):
             boxes = [bank.lines for s in stacks for source, bank in s.sources if source == i]
-            nodes.append(Node(((0, first.bank),), None, (), len(first.filters), hull(boxes)))
-        lines = hull([first.bank.lines for first in firsts])
+            nodes.append(Node(((0, f.bank),), None, (), len(f.filters), hull(boxes)))
+        lines = hull([f.bank.lines for f in firsts])
         order0 = None if joint else average(0)
         return Design(time.extension, lines, order0, (Branch((*nodes, *stacks)),), arrays)
 
     def sampling(n2: int) -> int:
         """log2 of the step in time of the paths of a time filter; -1 stands for the low-pass."""
-        return whole.log2_stride if n2 == -1 else whole.sampling(wavelets2.j[n2])
+        return whole.log2_stride if n2 == -1 else whole.sampling(second.j[n2])
 
     sizes = [] if joint else [whole.output_size(0)]
     steps = [] if joint else [whole.output_step(0)]
-    for p, count in zip(pictures, counts, strict=True):
-        k = sampling(p.n2)
-        sizes += [(*whole.output_size(k), *([p.kept] if joint else []))] * count
+    for m, count in zip(maps, counts, strict=True):
+        k = sampling(m.n2)
+        sizes += [(*whole.output_size(k), *([m.kept] if joint else []))] * count
         steps += [whole.output_step(k)] * count
-    outputs = ((len(sizes), *sizes[0]),) if whole.T != 0 else tuple(sizes)
-    meta = _meta(pictures, frequency, wavelets1, wavelets2, joint)
-    return Plan(meta, outputs, whole.T != 0, design, steps=tuple(steps))
+    return Plan(
+        domain=Domain.LINE,
+        meta=_meta(maps, frequency, banks, joint),
+        outputs=((len(sizes), *sizes[0]),) if whole.T != 0 else tuple(sizes),
+        stacked=whole.T != 0,
+        design=design,
+        steps=tuple(steps),
+        grid=whole,
+        banks=banks,
+    )
 
 
 def _meta(
-    pictures: Sequence[_Picture],
-    frequency: FrequencyAxis,
-    bank1: MorletBank1D,
-    bank2: MorletBank1D,
+    maps: Sequence[_Map],
+    frequency: StackAxis,
+    banks: Sequence[FilterBank],
     joint: bool,
 ) -> dict[str, np.ndarray]:
-    """One row a path: a picture, or a picture's sample along frequency."""
+    """One row per path: a map, or a map's sample along frequency."""
     rows = [] if joint else [(0, -1, -1, -1, False)]
-    for p in pictures:
+    for p in maps:
         # A mean over all frequencies belongs to no one wavelet.
         step = frequency.step(p.n_fr)
         single = not joint and step < frequency.size
@@ -171,16 +227,17 @@ def _meta(
 
     wavelet1 = np.where(single, n1, -1)
     f = frequency.filters
+    first, second = (bank.columns for bank in banks)
     return {
         "order": order,
         "n1": n1,
-        "j1": column(bank1.j, wavelet1),
-        "xi1": column(bank1.xi, wavelet1),
-        "sigma1": column(bank1.sigma, wavelet1),
+        "j1": column(first["j"], wavelet1),
+        "xi1": column(first["xi"], wavelet1),
+        "sigma1": column(first["sigma"], wavelet1),
         "n2": n2,
-        "j2": column(bank2.j, n2),
-        "xi2": column(bank2.xi, n2),
-        "sigma2": column(bank2.sigma, n2),
+        "j2": column(second["j"], n2),
+        "xi2": column(second["xi"], n2),
+        "sigma2": column(second["sigma"], n2),
         "n_fr": n_fr,
         "xi_fr": column([g.xi for g in f], n_fr),
         "sigma_fr": column([g.sigma for g in f], n_fr),

@@ -4,6 +4,7 @@ $$S_0 x = x * \phi \quad S_1 x = |x * \psi_{n_1}| * \phi \quad
   S_2 x = ||x * \psi_{n_1}| * \psi_{n_2}| * \phi$$
 
 over all n1, and all (n1, n2) with j2 > j1: a modulus moves energy towards low frequencies only.
+Deeper orders go on likewise, one bank of wavelets per order.
 """
 
 import functools
@@ -14,19 +15,11 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_scattering.filters import FilterBank
+from keras_scattering.plans.averages import Average
+from keras_scattering.plans.banks import Bank, Box, hull
 from keras_scattering.plans.compact import Arrays
 from keras_scattering.plans.grid import Grid
-from keras_scattering.plans.plan import (
-    Average,
-    Bank,
-    Box,
-    Branch,
-    Design,
-    Node,
-    Plan,
-    column,
-    hull,
-)
+from keras_scattering.plans.plan import Branch, Design, Domain, Node, Plan, column
 
 # Samples of the first-order signals that are computed together, for one item of a batch.
 _GROUP = 2**20
@@ -89,93 +82,144 @@ def _shares(firsts: Sequence[First]) -> list[list[First]]:
     return shares
 
 
+class _Draft(NamedTuple):
+    """A node before it is known which of its lines later nodes read."""
+
+    sources: tuple[tuple[int, Bank], ...]
+    j: int  # scale of its last wavelets
+    paths: list[tuple[int, ...]]
+
+    def node(self, average: Average, row: dict[tuple[int, ...], int], boxes: list[Box]) -> Node:
+        """The node, of which these boxes of lines are read."""
+        rows = tuple(row[path] for path in self.paths)
+        return Node(self.sources, average, rows, len(rows), hull(boxes) if boxes else None)
+
+
+class _Designer:
+    """Makes the branches of a design: wavelets of the first order, and all that follow them."""
+
+    def __init__(
+        self, arrays: Arrays, grid: Grid, banks: Sequence[FilterBank], row: dict[tuple, int]
+    ):
+        self.arrays = arrays
+        self.grid = grid
+        self.banks = banks
+        self.row = row
+        self.groups = [by_scale(bank.j) for bank in banks]
+        self.average = functools.cache(self._average)
+        self.spectra = functools.cache(self._spectra)
+        self.follower = functools.cache(self._follower)
+
+    def _average(self, k: int) -> Average:
+        """How signals sampled every 2**k are averaged."""
+        return self.grid.average(self.arrays, k)
+
+    def _spectra(self, order: int, j: int) -> np.ndarray:
+        """Wavelets of one scale."""
+        return spectra_of(self.banks[order], self.groups[order][j])
+
+    def _follower(self, order: int, k: int, j: int) -> Bank:
+        """The same, for signals sampled every 2**k."""
+        spectra = self.grid.coarsen(self.spectra(order, j), k)
+        size = self.grid.size(self.grid.sampling(j))
+        return self.arrays.bank(f"psi{order + 1}_{k}_{j}", spectra, size)
+
+    def branch(self, firsts: Sequence[First]) -> Branch:
+        """First-order wavelets, and the nodes of all later orders."""
+        drafts = [_Draft(((0, f.bank),), f.j, [(n,) for n in f.filters]) for f in firsts]
+        previous = range(len(drafts))
+        for order in range(1, len(self.banks)):
+            start = len(drafts)
+            drafts += [
+                draft
+                for j in self.groups[order]
+                if (draft := self._join(drafts, previous, order, j))
+            ]
+            previous = range(start, len(drafts))
+        read: list[list[Box]] = [[] for _ in range(len(drafts) + 1)]
+        for source, bank in (pair for draft in drafts for pair in draft.sources):
+            read[source].append(bank.lines)
+        return Branch(
+            tuple(
+                draft.node(self.average(self.grid.sampling(draft.j)), self.row, boxes)
+                for draft, boxes in zip(drafts, read[1:], strict=True)
+            )
+        )
+
+    def _join(self, drafts: Sequence[_Draft], previous: range, order: int, j: int) -> _Draft | None:
+        """One node for all signals of the previous order that wavelets of scale j follow."""
+        sources: list[tuple[int, Bank]] = []
+        paths: list[tuple[int, ...]] = []
+        for i in previous:
+            if drafts[i].j < j:
+                sources.append((i + 1, self.follower(order, self.grid.sampling(drafts[i].j), j)))
+                paths += [(*path, n) for path in drafts[i].paths for n in self.groups[order][j]]
+        return _Draft(tuple(sources), j, paths) if sources else None
+
+
+def _paths(scales: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    """Indices of wavelets, one per order, of rising scale: by order, then by index."""
+    last: list[tuple[int, ...]] = [()]
+    paths = list(last)
+    for order, j in enumerate(scales):
+        last = [
+            (*path, n)
+            for path in last
+            for n in range(len(j))
+            if not path or j[n] > scales[order - 1][path[-1]]
+        ]
+        paths += last
+    return paths
+
+
 def plan_wavelet(
-    setting: Callable[[float], tuple[Grid, tuple[FilterBank, FilterBank]]],
+    domain: Domain,
+    setting: Callable[[float], tuple[Grid, Sequence[FilterBank]]],
     max_order: int,
-    columns: Sequence[dict[str, Sequence[float]]],
 ) -> Plan:
-    """The plan of a scattering transform of order 1 or 2.
+    """The plan of a scattering transform.
 
     Args:
-        setting: Gives the grid where signals live, as far as outputs depend on it by more than a
-            threshold, and the wavelets of the first and of the second order on it.
-        max_order: 1 or 2.
-        columns: For each order, metadata of its filters: a name and one value a filter.
+        domain: Where the signals live.
+        setting: A function of a threshold. It gives the grid where signals live, as far as outputs
+            depend on it by more than the threshold, and the wavelets of each order on it.
+        max_order: The last order, at most as many as there are banks. `meta` has columns for all.
     """
-    whole, filters = setting(0.0)
-    j1, j2 = (bank.j for bank in filters)
-    groups = by_scale(j1), by_scale(j2) if max_order == 2 else {}
-    paths: list[tuple[int, ...]] = [(), *((n1,) for n1 in range(len(j1)))]
-    paths += [
-        (n1, n2) for n1 in range(len(j1)) for j in groups[1] if j > j1[n1] for n2 in groups[1][j]
-    ]
+    whole, banks = setting(0.0)
+    scales = [bank.j for bank in banks[:max_order]]
+    paths = _paths(scales)
     row = {path: i for i, path in enumerate(paths)}
 
     def design(dtype: np.dtype) -> Design:
         arrays = Arrays(dtype)
-        grid, banks = setting(arrays.threshold)
-
-        @functools.cache
-        def average(k: int) -> Average:
-            return grid.average(arrays, k)
-
-        @functools.cache
-        def psi2(j: int) -> np.ndarray:
-            return spectra_of(banks[1], groups[1][j])
-
-        @functools.cache
-        def second(k: int, j: int) -> Bank:
-            spectra = grid.coarsen(psi2(j), k)
-            return arrays.bank(f"psi2_{k}_{j}", spectra, grid.size(grid.sampling(j)))
-
-        def branch(firsts: Sequence[First]) -> Branch:
-            """First-order filters, and all second-order ones that follow them."""
-            followers = []
-            lines: list[list[Box]] = [[] for _ in firsts]
-            for later in groups[1]:
-                sources: list[tuple[int, Bank]] = []
-                rows: list[int] = []
-                for i, first in enumerate(firsts):
-                    if first.j < later:
-                        bank = second(grid.sampling(first.j), later)
-                        sources.append((i + 1, bank))
-                        lines[i].append(bank.lines)
-                        rows += [row[n1, n2] for n1 in first.filters for n2 in groups[1][later]]
-                if sources:
-                    low = average(grid.sampling(later))
-                    followers.append(Node(tuple(sources), low, tuple(rows), len(rows)))
-            nodes = [
-                Node(
-                    sources=((0, first.bank),),
-                    average=average(grid.sampling(first.j)),
-                    rows=tuple(row[(n1,)] for n1 in first.filters),
-                    paths=len(first.filters),
-                    lines=hull(boxes) if boxes else None,
-                )
-                for first, boxes in zip(firsts, lines, strict=True)
-            ]
-            return Branch((*nodes, *followers))
-
-        firsts = first_order(arrays, grid, banks[0])
+        grid, working = setting(arrays.threshold)
+        designer = _Designer(arrays, grid, working[:max_order], row)
+        firsts = first_order(arrays, grid, working[0])
         lines = hull([first.bank.lines for first in firsts])
-        branches = tuple(branch(share) for share in _shares(firsts))
-        return Design(grid.extension, lines, average(0), branches, arrays)
+        order0 = designer.average(0)
+        branches = tuple(designer.branch(share) for share in _shares(firsts))
+        return Design(grid.extension, lines, order0, branches, arrays)
 
-    def scale(path: tuple[int, ...]) -> int:
-        """log2 of the step at which the modulus of a path is kept."""
-        return whole.sampling((0, *(j[n] for j, n in zip((j1, j2), path, strict=False)))[-1])
-
+    # log2 of the step at which the modulus of each path is kept
+    kept = [whole.sampling(scales[len(path) - 1][path[-1]] if path else 0) for path in paths]
     stacked = whole.T != 0
-    sizes = tuple(whole.output_size(scale(path)) for path in paths)
-    outputs = ((len(paths), *sizes[0]),) if stacked else sizes
-    steps = tuple(whole.output_step(scale(path)) for path in paths)
-    return Plan(_meta(paths, columns), outputs, stacked, design, steps=steps)
+    sizes = tuple(whole.output_size(k) for k in kept)
+    return Plan(
+        domain=domain,
+        meta=_meta(paths, [bank.columns for bank in banks]),
+        outputs=((len(paths), *sizes[0]),) if stacked else sizes,
+        stacked=stacked,
+        design=design,
+        steps=tuple(whole.output_step(k) for k in kept),
+        grid=whole,
+        banks=tuple(banks),
+    )
 
 
 def _meta(
     paths: Sequence[tuple[int, ...]], columns: Sequence[dict[str, Sequence[float]]]
 ) -> dict[str, np.ndarray]:
-    """One row a path: its order, and for each order the filter's index and columns."""
+    """One row per path: its order, and for each order the filter's index and columns."""
     meta = {"order": np.array([len(path) for path in paths])}
     for o, filters in enumerate(columns):
         n = np.array([path[o] if len(path) > o else -1 for path in paths])

@@ -8,20 +8,18 @@ from matplotlib import pyplot as plt
 from matplotlib.patches import Patch
 
 from keras_scattering import _validate
-from keras_scattering._layer import ScatteringLayer
 from keras_scattering.filters import MorletBank1D, MorletBank2D
-from keras_scattering.plans.scattering2d import ImagePlane
+from keras_scattering.layers.base import ScatteringLayer
+from keras_scattering.layers.scattering1d import Scattering1D
+from keras_scattering.layers.scattering2d import Scattering2D
+from keras_scattering.layers.timefrequency import TimeFrequencyScattering
 from keras_scattering.plot._shared import (
     axes_or_new,
     degrees,
     need,
     number,
     rate_and_unit,
-    time_axis,
 )
-from keras_scattering.scattering1d import Scattering1D
-from keras_scattering.scattering2d import Scattering2D
-from keras_scattering.timefrequency import TimeFrequencyScattering
 
 _BLUE, _ORANGE = "#0072B2", "#D55E00"  # told apart by all eyes (Okabe and Ito)
 _WIDTHS = 4.0  # a Gaussian is drawn this many deviations out
@@ -210,11 +208,7 @@ def _bank(layer: Any, function: str, order: int) -> MorletBank1D | MorletBank2D:
     """The filters of a layer on its padded grid."""
     need(layer, function, _WAVELETS)
     _validate.one_of("order", order, (1, 2))
-    if isinstance(layer, Scattering2D):
-        height, width = layer._size(layer._built(function).shape)
-        plane = ImagePlane((height, width), layer.J, layer.T, layer.stride, layer.padding)
-        return MorletBank2D(plane.padded, layer.J, layer.L)
-    return time_axis(layer).banks(layer._Q)[order - 1]
+    return layer._built(function).plan.banks[order - 1]
 
 
 def _legend_above(ax: Any) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.collections import PatchCollection
 from matplotlib.patches import Wedge
 
-from keras_scattering._layer import ScatteringLayer
+from keras_scattering.layers.base import ScatteringLayer
+from keras_scattering.layers.scattering2d import Scattering2D
 from keras_scattering.plot._shared import HEAT, axes_or_new, degrees, need, of_one_signal
-from keras_scattering.scattering2d import Scattering2D
 
 
 def discs(

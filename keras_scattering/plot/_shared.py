@@ -1,12 +1,12 @@
 """What all pictures need: axes, units, and coefficients of one signal."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from matplotlib import pyplot as plt
 
-from keras_scattering._layer import ScatteringLayer
-from keras_scattering.plans.scattering1d import TimeAxis
+from keras_scattering.layers.base import ScatteringLayer
+from keras_scattering.plans.time import TimeAxis
 
 HEAT = "magma"
 
@@ -42,10 +42,9 @@ def rate_and_unit(layer: ScatteringLayer, sampling_rate: float | None) -> tuple[
     return float(sampling_rate), "Hz"
 
 
-def time_axis(layer: Any) -> TimeAxis:
-    """The padded axis that a built layer works on."""
-    (N,) = layer._size(layer._built("plot").shape)
-    return TimeAxis(N, layer.J, layer.T, layer.stride, layer.padding)
+def time_axis(layer: ScatteringLayer) -> TimeAxis:
+    """The padded axis that a built layer of signals in time works on."""
+    return cast(TimeAxis, layer._built("plot").plan.grid)
 
 
 def of_one_signal(layer: ScatteringLayer, coefficients: Any) -> np.ndarray:

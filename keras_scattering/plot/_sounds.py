@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_scattering._layer import ScatteringLayer
+from keras_scattering.layers.base import ScatteringLayer
+from keras_scattering.layers.scattering1d import Scattering1D
+from keras_scattering.layers.timefrequency import TimeFrequencyScattering
 from keras_scattering.plot._shared import (
     HEAT,
     axes_or_new,
@@ -15,8 +17,6 @@ from keras_scattering.plot._shared import (
     rate_and_unit,
     time_axis,
 )
-from keras_scattering.scattering1d import Scattering1D
-from keras_scattering.timefrequency import TimeFrequencyScattering
 
 
 def scattergram(

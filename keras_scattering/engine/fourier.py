@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from keras_scattering._gradient import custom_gradient
+from keras_scattering.runtime.gradient import custom_gradient
 
 _FFT = {1: tf.signal.fft, 2: tf.signal.fft2d}
 _RFFT = {1: tf.signal.rfft, 2: tf.signal.rfft2d}
@@ -53,7 +53,7 @@ def forward(real: tf.Tensor, imag: tf.Tensor, rank: int) -> Planes:
     return transform(real, imag)
 
 
-def _weights(size: tuple[int, ...], dtype: tf.DType) -> tf.Tensor:
+def _line_weights(size: tuple[int, ...], dtype: tf.DType) -> tf.Tensor:
     """What lines 0 .. n/2 count for in an inverse: all but 0 and Nyquist twice, over the size."""
     n = size[-1]
     twice = np.full(n // 2 + 1, 2 / math.prod(size))
@@ -72,8 +72,8 @@ def half_spectrum(u: tf.Tensor, rank: int) -> Planes:
         y = _RFFT[rank](u)
 
         def gradient(real: tf.Tensor, imag: tf.Tensor) -> tf.Tensor:
-            weights = _weights(size, real.dtype)
-            return from_half(real / weights, imag / weights, size)
+            counts = _line_weights(size, real.dtype)
+            return from_half(real / counts, imag / counts, size)
 
         return (tf.math.real(y), tf.math.imag(y)), gradient
 
@@ -88,8 +88,8 @@ def from_half(real: tf.Tensor, imag: tf.Tensor, size: tuple[int, ...]) -> tf.Ten
         y = _IRFFT[len(size)](tf.complex(real, imag), size)
 
         def gradient(slope: tf.Tensor) -> list[tf.Tensor]:
-            weights = _weights(size, slope.dtype)
-            return [plane * weights for plane in half_spectrum(slope, len(size))]
+            counts = _line_weights(size, slope.dtype)
+            return [plane * counts for plane in half_spectrum(slope, len(size))]
 
         return y, gradient
 

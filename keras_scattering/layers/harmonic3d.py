@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_scattering import _validate
-from keras_scattering._layer import ScatteringLayer
+from keras_scattering.layers.base import ScatteringLayer
 from keras_scattering.plans.harmonic3d import plan_harmonic3d
 from keras_scattering.plans.plan import Plan
 

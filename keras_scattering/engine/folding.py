@@ -15,34 +15,23 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_scattering._fourier import Planes
-from keras_scattering._gradient import custom_gradient
+from keras_scattering.engine.axes import cut, join
+from keras_scattering.engine.fourier import Planes
+from keras_scattering.runtime.gradient import custom_gradient, differentiated
 
 
 class PlacedWindow(NamedTuple):
-    """A window of a plan among the lines of a spectrum: filters (F, blocks, *size), and where."""
+    """A window of a plan among the lines of a spectrum."""
 
-    filters: tf.Tensor
+    filters: tf.Tensor  # (F, blocks, *size)
     start: tuple[int, ...]
     blocks: tuple[int, ...]  # of each axis
+    imaginary: tf.Tensor | None = None  # part of the filters, likewise
 
     def starts(self, size: Sequence[int]) -> list[list[int]]:
         """Where each block of lines begins."""
         steps = np.ndindex(*self.blocks)
         return [np.add(self.start, np.multiply(step, size)).tolist() for step in steps]
-
-
-def cut(x: tf.Tensor, start: Sequence[int], size: Sequence[int]) -> tf.Tensor:
-    """A box of the last axes."""
-    if tuple(x.shape[-len(size) :]) == tuple(size):
-        return x
-    other = len(x.shape) - len(size)
-    return tf.slice(x, [0] * other + [*start], [-1] * other + [*size])
-
-
-def join(pieces: Sequence[tf.Tensor], axis: int) -> tf.Tensor:
-    """A concatenation, but for a single piece."""
-    return pieces[0] if len(pieces) == 1 else tf.concat(pieces, axis)
 
 
 def _total(terms: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -68,10 +57,18 @@ def fold_by_products(
     """Filtered spectra (2, b, p, F, *size) of spectra (2, b, p, *lines), by products and sums."""
     outputs = []
     for window in windows:
-        blocks = zip(window.starts(size), tf.unstack(window.filters, axis=1), strict=True)
-        terms = [tf.expand_dims(cut(planes, start, size), 3) * psi for start, psi in blocks]
-        outputs.append(_total(terms))
+        boxes = [tf.expand_dims(cut(planes, start, size), 3) for start in window.starts(size)]
+        y = _multiply(boxes, window.filters)
+        if window.imaginary is not None:
+            real, imag = tf.unstack(_multiply(boxes, window.imaginary))
+            y += tf.stack([-imag, real])  # times i
+        outputs.append(y)
     return join(outputs, 3)
+
+
+def _multiply(boxes: Sequence[tf.Tensor], filters: tf.Tensor) -> tf.Tensor:
+    """sum_b x[b] psi[f, b], line by line."""
+    return _total([x * psi for x, psi in zip(boxes, tf.unstack(filters, axis=1), strict=True)])
 
 
 def _convolve(rows: tf.Tensor, kernels: Sequence[tf.Tensor]) -> list[tf.Tensor]:
@@ -116,7 +113,12 @@ def fold(planes: tf.Tensor, windows: Sequence[PlacedWindow], size: tuple[int, ..
     """Filtered spectra, as two planes (b, p, F, *size), by convolutions.
 
     Its gradient has the planes apart as well: joining them would be a pass over all of them.
+    Complex filters, and gradients with respect to filters, go by products.
     """
+    filters = [window.filters for window in windows]
+    if any(window.imaginary is not None for window in windows) or differentiated(filters):
+        real, imag = tf.unstack(fold_by_products(planes, windows, size))
+        return real, imag
     lines = tuple(planes.shape[3:])
 
     @custom_gradient

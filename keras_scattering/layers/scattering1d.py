@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from keras_scattering import _validate
-from keras_scattering._layer import ScatteringLayer
+from keras_scattering.layers.base import ScatteringLayer
 from keras_scattering.plans.plan import Plan
 from keras_scattering.plans.scattering1d import plan_scattering1d
 

@@ -5,10 +5,10 @@ from typing import Any
 import keras
 
 from keras_scattering import _validate
-from keras_scattering._layer import ScatteringLayer
+from keras_scattering.layers.base import ScatteringLayer
 from keras_scattering.plans.plan import Plan
-from keras_scattering.plans.scattering1d import TimeAxis
-from keras_scattering.plans.timefrequency import FrequencyAxis, plan_timefrequency
+from keras_scattering.plans.time import TimeAxis
+from keras_scattering.plans.timefrequency import log_frequency, plan_timefrequency
 
 
 @keras.saving.register_keras_serializable(package="keras_scattering")
@@ -120,7 +120,7 @@ class TimeFrequencyScattering(ScatteringLayer):
         self.stride_fr = _validate.step("stride_fr", stride_fr, "F", self.F, self.J_fr)
         self.format = _validate.one_of("format", format, ("time", "joint"))
         self.padding = _validate.one_of("padding", padding, _validate.PADDINGS)
-        self._frequency = FrequencyAxis(
+        self._frequency = log_frequency(
             self.J, self._Q[0], self.J_fr, self.Q_fr, self.F, self.stride_fr
         )
         if self.format == "joint" and not self._frequency.local:

@@ -1,9 +1,8 @@
-"""What all scattering layers share: shapes, weights, calls and saving."""
+"""What all scattering layers share: arguments, weights, calls and saving."""
 
 import abc
 import functools
-import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -11,11 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering import _validate
-from keras_scattering._batches import compiled, scatter
-from keras_scattering._weights import Weights
-from keras_scattering.plans.plan import Plan
-
-Shape = tuple[int | None, ...]
+from keras_scattering.engine.cascade import scattering, separate
+from keras_scattering.layers.signals import Shape, Signals
+from keras_scattering.layers.units import in_seconds
+from keras_scattering.plans.plan import Design, Domain, Plan
+from keras_scattering.runtime.batches import Batched
+from keras_scattering.runtime.mode import Mode
 
 
 class _Built(NamedTuple):
@@ -23,21 +23,8 @@ class _Built(NamedTuple):
 
     shape: Shape  # of the input, batch first
     plan: Plan
-    transform: Callable  # of weights and signals: the cascade of the plan
-    filters: dict[str, keras.Variable]
-
-
-def _in_seconds(plan: Plan, rate: float) -> dict[str, np.ndarray]:
-    """Metadata with columns in Hz and seconds next to those in samples."""
-    table = {}
-    for name, column in plan.meta.items():
-        table[name] = column.copy()
-        if name in ("j1", "j2"):
-            table[f"scale{name[1]}_s"] = np.where(column < 0, np.nan, 2.0**column / rate)
-        elif name in ("xi1", "sigma1", "xi2", "sigma2"):
-            table[f"{name}_hz"] = column * rate
-    table["step_s"] = np.array(plan.steps) / rate
-    return table
+    design: Design  # its arrays are the layer's weights
+    transform: Batched  # of signals and weights
 
 
 def _floating(policy: Any) -> Any:
@@ -53,12 +40,6 @@ def _floating(policy: Any) -> Any:
 def _precision(policy: Any) -> str:
     """What to compute in: float64 if that is asked for, and never less than float32."""
     return "float64" if policy.compute_dtype == "float64" else "float32"
-
-
-def _moved(y: tf.Tensor, behind: int) -> tf.Tensor:
-    """Axis 1 of a tensor moved back, but for so many axes at its end."""
-    rank = len(y.shape)
-    return tf.transpose(y, (0, *range(2, rank - behind), 1, *range(rank - behind, rank)))
 
 
 class ScatteringLayer(keras.Layer, abc.ABC):
@@ -86,7 +67,9 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         self.data_format = _validate.data_format(data_format)
         self.jit_compile = _validate.boolean("jit_compile", jit_compile)
         self.fft = _validate.one_of("fft", fft, ("native", "matrix"))
+        self._signals = Signals(type(self).__name__, self.rank, self.axes, self.data_format)
         self._state: _Built | None = None
+        self._filters: dict[str, keras.Variable] = {}
 
     @property
     def dtype_policy(self) -> Any:
@@ -108,13 +91,13 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         """The plan for signals of a size."""
 
     def meta(self, sampling_rate: float | None = None) -> dict[str, np.ndarray]:
-        """The paths of the output, as columns of equal length: one row a path, in output order.
+        """The paths of the output, as columns of equal length: one row per path, in output order.
 
         Missing values are NaN in float columns and -1 in integer ones. The class says which columns
         there are. `pandas.DataFrame(layer.meta())` makes a table of it.
 
         Args:
-            sampling_rate: Samples a second, of signals in time. It adds, after the columns that
+            sampling_rate: Samples per second, of signals in time. It adds, after the columns that
                 they follow from, `xi1_hz`, `sigma1_hz`, `xi2_hz` and `sigma2_hz` in Hz, and
                 `scale1_s` and `scale2_s`, the scales 2**j1 and 2**j2 in seconds: the widest steps
                 at which the wavelets' responses may be sampled. Last comes `step_s`, the seconds
@@ -137,7 +120,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
                 f"Argument `sampling_rate` is for signals in time, {type(self).__name__} for axes "
                 f"({self.axes}): leave it None. Received: sampling_rate={sampling_rate!r}"
             )
-        return _in_seconds(plan, _validate.positive("sampling_rate", sampling_rate))
+        return in_seconds(plan, _validate.positive("sampling_rate", sampling_rate))
 
     def _built(self, reader: str) -> _Built:
         """What `build` has left behind, or an error that says who needs it."""
@@ -151,64 +134,20 @@ class ScatteringLayer(keras.Layer, abc.ABC):
 
     # Shapes
 
-    def _channel_axis(self, shape: Shape) -> int | None:
-        """Where a batched input shape has its channels."""
-        if len(shape) == self.rank + 1:
-            return None
-        return 1 if self.data_format == "channels_first" else self.rank + 1
-
-    def _size(self, shape: Shape) -> tuple[int, ...]:
-        """Size of the signals in a batched input shape, refused if it is not one."""
-        if len(shape) not in (self.rank + 1, self.rank + 2):
-            last = self.data_format == "channels_last"
-            channels = f"{self.axes}, channels" if last else f"channels, {self.axes}"
-            raise ValueError(
-                f"{type(self).__name__} takes inputs of shape (batch, {self.axes}) or "
-                f"(batch, {channels}). Received: rank {len(shape)}, shape {shape}"
-            )
-        if None in shape[1:]:
-            raise ValueError(
-                f"{type(self).__name__} designs its filters for the size of its input: only the "
-                f"batch may be unknown. Received: shape {shape}"
-            )
-        if not all(n and _validate.is_int(n) and n > 0 for n in shape[1:]):
-            raise ValueError(
-                f"{type(self).__name__} takes inputs whose sizes are all at least 1, the batch "
-                f"aside. Received: shape {shape}"
-            )
-        axis = self._channel_axis(shape)
-        size = tuple(int(n) for i, n in enumerate(shape) if n is not None and i not in (0, axis))
-        if math.prod(size) > _validate.LARGEST_SIZE:
-            raise ValueError(
-                f"{type(self).__name__} takes signals of at most 2**30 samples. "
-                f"Received: shape {shape}"
-            )
-        return size
-
     def _batched(self, shape: Any) -> Shape:
-        """An input shape with its batch axis, which a single signal in a `tf.data` map lacks."""
-        if not isinstance(shape, (tuple, list, tf.TensorShape)):
-            raise ValueError(
-                f"{type(self).__name__} takes one input, of one shape. Received: shape {shape!r}"
-            )
-        shape = tuple(shape)
-        if self._state is None:
-            single = len(shape) == self.rank and None not in shape
-        else:
-            single = shape == self._state.shape[1:]
-        return (None, *shape) if single else shape
+        """An input shape with its batch axis."""
+        return self._signals.batched(shape, self._state and self._state.shape)
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
-        """Shape of the output; for T=0 a list, one shape a path."""
+        """Shape of the output; for T=0 a list, one shape per path."""
         batched, shape = self._batched(input_shape), tuple(input_shape)
-        size = self._size(batched)
+        size = self._signals.size(batched)
         if self._state is not None and batched[1:] == self._state.shape[1:]:
             plan = self._state.plan
         else:
             plan = self._make_plan(size)
-        axis = self._channel_axis(batched)
-        channels = None if axis is None else batched[axis]
-        outputs = self._output_shapes(plan, channels)
+        axis = self._signals.channel_axis(batched)
+        outputs = self._output_shapes(plan, None if axis is None else batched[axis])
         lead = () if len(batched) > len(shape) else shape[:1]
         outputs = [(*lead, *output) for output in outputs]
         return outputs[0] if plan.stacked else outputs
@@ -217,13 +156,10 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         """Shapes of the outputs, batch aside."""
         if plan.stacked:
             paths, *size = plan.outputs[0]
-            return [self._with_channels(tuple(size), paths * (channels or 1))]
+            return [self._signals.with_channels(tuple(size), paths * (channels or 1))]
         if channels is None:
             return list(plan.outputs)
-        return [self._with_channels(size, channels) for size in plan.outputs]
-
-    def _with_channels(self, size: tuple[int, ...], channels: int) -> tuple[int, ...]:
-        return (channels, *size) if self.data_format == "channels_first" else (*size, channels)
+        return [self._signals.with_channels(size, channels) for size in plan.outputs]
 
     # Building and calling
 
@@ -234,15 +170,9 @@ class ScatteringLayer(keras.Layer, abc.ABC):
     def build(self, input_shape: Shape) -> None:
         """Design the filters for signals of the input's size, and keep them as weights."""
         shape = self._batched(input_shape)
-        size = self._size(shape)
-        plan = self._make_plan(size)
+        plan = self._make_plan(self._signals.size(shape))
         design = plan.design(np.dtype(self._precision))
-        arrange = functools.partial(self._arrange, plan)
-        if self.jit_compile:
-            transform = compiled(plan, design, arrange, size, self.fft == "matrix")
-        else:
-            transform = functools.partial(scatter, plan, design, arrange)
-        filters = {
+        self._filters = {
             name: self.add_weight(
                 name=name,
                 shape=array.shape,
@@ -254,7 +184,29 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             for name, array in design.arrays.items()
         }
         design.arrays.clear()  # the weights hold them now
-        self._state = _Built((None, *shape[1:]), plan, transform, filters)
+        transform = Batched(
+            functools.partial(self._transform, plan, design, tuple(self._filters)),
+            outputs=1 if plan.stacked else len(design.rows),
+            samples=design.samples,
+            mode=Mode(matrix=self.fft == "matrix", xla=self.jit_compile),
+            images=plan.domain is Domain.PLANE,
+            divided=plan.domain is Domain.SOLID,
+        )
+        self._state = _Built((None, *shape[1:]), plan, design, transform)
+
+    def _transform(
+        self,
+        plan: Plan,
+        design: Design,
+        names: Sequence[str],
+        mode: Mode,
+        items: Sequence[tf.Tensor],
+        weights: Sequence[tf.Tensor],
+    ) -> list[tf.Tensor]:
+        """Coefficients of a part of the batch, in the layout of the data format if stacked."""
+        (x,) = items
+        outputs = scattering(plan, design, mode, dict(zip(names, weights, strict=True)), x)
+        return [self._arrange(plan, y) for y in outputs] if plan.stacked else outputs
 
     def compute_output_spec(self, inputs: keras.KerasTensor) -> Any:
         """Shapes and type of the output for symbolic input, refused as in `call`."""
@@ -275,7 +227,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
 
     def call(self, inputs: Any) -> Any:
         """Scattering coefficients of a batch of signals, or of a single one."""
-        shape, plan, transform, filters = self._state  # type: ignore[misc]  # Keras has built it
+        shape, plan, design, transform = self._state  # type: ignore[misc]  # Keras has built it
         x = tf.convert_to_tensor(inputs)
         if x.shape.rank is None:
             raise ValueError(
@@ -284,40 +236,24 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             )
         self._check(tuple(x.shape), x.dtype.name)
         single = len(x.shape) == len(shape) - 1
-        if single:
-            x = x[None]
-        x = tf.cast(x, self._precision)
-        axis = self._channel_axis(shape)
+        x = tf.cast(x[None] if single else x, self._precision)
+        axis = self._signals.channel_axis(shape)
         channels = None if axis is None else x.shape[axis]
-        if axis is not None:
-            if axis != 1:
-                x = tf.transpose(x, (0, axis, *range(1, axis)))
-            x = tf.reshape(x, (-1, *x.shape[2:]))
-        tensors = {name: tf.convert_to_tensor(weight) for name, weight in filters.items()}
-        outputs = transform(Weights(tensors, self.fft == "matrix"), x)
-        outputs = [self._finish(y, plan, channels) for y in outputs]
+        weights = [tf.convert_to_tensor(weight) for weight in self._filters.values()]
+        outputs = transform(self._signals.split(x, shape), weights)
+        if not plan.stacked:
+            outputs = separate(design, outputs)
+        outputs = [
+            self._signals.merge(tf.cast(y, self.compute_dtype), channels, plan.stacked)
+            for y in outputs
+        ]
         if single:
             outputs = [y[0] for y in outputs]
         return outputs[0] if plan.stacked else outputs
 
     def _arrange(self, plan: Plan, y: tf.Tensor) -> tf.Tensor:
         """Stacked coefficients (batch, paths, *size), as the data format has them."""
-        return _moved(y, 0) if self.data_format == "channels_last" else y
-
-    def _finish(self, y: tf.Tensor, plan: Plan, channels: int | None) -> tf.Tensor:
-        """Merge what the channels of an item have become: with the paths, if these are stacked."""
-        y = tf.cast(y, self.compute_dtype)
-        if channels is None:
-            return y
-        last = self.data_format == "channels_last"
-        y = tf.reshape(y, (-1, channels, *y.shape[1:]))
-        if last:
-            y = _moved(y, 1 if plan.stacked else 0)
-        if not plan.stacked:
-            return y
-        first, second = y.shape[-2:] if last else y.shape[1:3]
-        size = y.shape[1:-2] if last else y.shape[3:]
-        return tf.reshape(y, (-1, *self._with_channels(size, first * second)))
+        return self._signals.arrange(y)
 
     # Saving
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_scattering.plans.plan import Box
+from keras_scattering.plans.banks import Box
 
 # Signals of fewer samples are not split: the products cost less than the passes of the rotation.
 _LONG = 128
@@ -29,7 +29,7 @@ class _Axis(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)
-def _waves(axis: _Axis) -> np.ndarray:
+def _rotations(axis: _Axis) -> np.ndarray:
     n, rows, columns, sign = axis
     angles = np.outer(rows, columns) % n  # reduced first, lest rounding grow with r c
     return np.exp(sign * 2j * np.pi / n * angles)
@@ -37,8 +37,8 @@ def _waves(axis: _Axis) -> np.ndarray:
 
 def _multiply(z: tf.Tensor, axis: _Axis) -> tf.Tensor:
     """Multiply the last axes (planes, rows) of z by the real matrix of a complex one."""
-    waves = _waves(axis)
-    c, s = np.real(waves), np.imag(waves)
+    turns = _rotations(axis)
+    c, s = np.real(turns), np.imag(turns)
     matrix = np.block([[c, s], [-s, c]])[: z.shape[2] * z.shape[3]]
     y = tf.matmul(tf.reshape(z, (-1, matrix.shape[0])), tf.constant(matrix, z.dtype))
     return tf.reshape(y, (-1, z.shape[1], 2, c.shape[1]))
@@ -46,8 +46,8 @@ def _multiply(z: tf.Tensor, axis: _Axis) -> tf.Tensor:
 
 def _rotate(z: tf.Tensor, axis: _Axis) -> tf.Tensor:
     """Multiply z (batch, rows, 2, columns), complex in its planes, element by element."""
-    waves = _waves(axis)[:, None]
-    c, s = (tf.constant(part, z.dtype) for part in (np.real(waves), np.imag(waves)))
+    turns = _rotations(axis)[:, None]
+    c, s = (tf.constant(part, z.dtype) for part in (np.real(turns), np.imag(turns)))
     real, imag = z[:, :, :1], z[:, :, 1:]
     return tf.concat([real * c - imag * s, real * s + imag * c], 2)
 

@@ -1,0 +1,154 @@
+r"""The cascade: the equation of a scattering transform, run branch by branch.
+
+A branch is a few wavelets of the first order, and all that follows from them:
+
+    X  = spectrum(x)
+    U1 = modulus(X, psi1)                  |x * psi1|
+    S1 = average(U1)                       |x * psi1| * phi
+    S2 = average(modulus(spectrum(U1), psi2))     ||x * psi1| * psi2| * phi
+
+Two branches are under way at a time. Their signals are dropped before the next begins: control
+dependencies tell the graph so, which would otherwise compute all branches at once and hold them all
+in memory.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_scattering.engine.averages import complete, power
+from keras_scattering.engine.axes import extend
+from keras_scattering.engine.grams import products
+from keras_scattering.engine.lattice import Lattice
+from keras_scattering.engine.operations import operations
+from keras_scattering.engine.spectra import Spectrum
+from keras_scattering.engine.stacks import filter_stack
+from keras_scattering.plans.plan import Branch, Design, Gram, Plan, Stack
+from keras_scattering.runtime.mode import Mode
+from keras_scattering.runtime.parts import PARALLEL
+
+After = Callable[[Spectrum, Sequence[Any]], Spectrum]
+
+
+def scattering(
+    plan: Plan, design: Design, mode: Mode, arrays: Mapping[str, tf.Tensor], x: tf.Tensor
+) -> list[tf.Tensor]:
+    """Scattering coefficients of signals (batch, *size).
+
+    Args:
+        plan: What comes out.
+        design: How it is computed.
+        mode: By which operations.
+        arrays: Filters and averages of the design, by name.
+        x: The signals.
+
+    Returns:
+        If the plan is stacked, one tensor (batch, rows, *outputs) in its order; else one per group
+        of paths, as the design makes them.
+    """
+    run = operations(plan.domain, mode, arrays)
+    # Moduli square their input: signals of unit size neither overflow nor vanish in doing so.
+    size = (_largest if mode.matrix else _power_of_two)(x)
+    u = extend((x / size)[:, None], design.padding)
+    outputs = [run.average(u, design.average)] if design.average else []
+    if design.average and not design.joined:
+        outputs = [complete(outputs[0], design.average)]
+    after = _unordered if mode.xla or tf.executing_eagerly() else _in_order
+    X = run.spectrum(u, design.lines)
+    done: list[Any] = []
+    for branch in design.branches:
+        made = _run_branch(branch, after(X, done), run, after)
+        outputs += made
+        done.append(tf.group(*made))
+    if not plan.stacked:
+        return [_scaled(y, size, plan.degrees) for y in outputs]
+    y = complete(tf.concat(outputs, 1), design.joined)
+    order = np.argsort(np.concatenate(design.rows))
+    y = y if (np.diff(order) == 1).all() else tf.gather(y, order, axis=1)
+    return [_scaled(y, size, plan.degrees)]
+
+
+def _run_branch(branch: Branch, x: Spectrum, run: Lattice, after: After) -> list[tf.Tensor]:
+    """The averages (b, rows, ...) of the nodes of a branch, not yet complete."""
+    spectra = {0: x}
+    outputs: list[tf.Tensor] = []
+    for i, node in enumerate(branch.nodes, start=1):
+        if isinstance(node, Gram):
+            inputs = [after(spectra[s], outputs) for s in node.sources]
+            outputs.append(products(inputs, node, run.arrays[node.weights]))
+            continue
+        sources = [(after(spectra[s], outputs), bank) for s, bank in node.sources]
+        if isinstance(node, Stack):
+            outputs += filter_stack(sources, node, run)
+        elif node.lines:
+            u = run.modulus(sources)
+            spectra[i] = run.spectrum(u, node.lines)
+            if node.average:
+                outputs.append(run.average(u, node.average))
+        elif node.average:
+            outputs.append(run.averaged_modulus(sources, node.average))
+    return outputs
+
+
+def separate(design: Design, groups: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """Coefficients in the plan's order, one tensor per path, of those of groups of paths."""
+    paths = [path for group in groups for path in tf.unstack(group, axis=1)]
+    return [paths[i] for i in np.argsort(np.concatenate(design.rows))]
+
+
+# The order of branches
+
+
+def _unordered(x: Spectrum, done: Sequence[Any]) -> Spectrum:
+    """The spectrum as it is: XLA has an order of its own, and eager calls have theirs."""
+    return x
+
+
+def _in_order(x: Spectrum, done: Sequence[Any]) -> Spectrum:
+    """The same spectrum, not to be read before all but the last of what is given is done."""
+    if len(done) < PARALLEL:
+        return x
+    with tf.control_dependencies([done[-PARALLEL]]):
+        return Spectrum(tf.identity(x.planes), x.lines)
+
+
+# The size of signals
+
+
+def _largest(x: tf.Tensor) -> tf.Tensor:
+    """The largest absolute value of each signal; 1 for zero.
+
+    The runtimes that have no Fourier transforms have no operations on bits either.
+    """
+    largest = _peak(x)
+    normal = largest >= np.finfo(x.dtype.as_numpy_dtype).tiny
+    return tf.stop_gradient(tf.where(normal, largest, tf.ones_like(largest)))
+
+
+def _power_of_two(x: tf.Tensor) -> tf.Tensor:
+    """The power of two at or below the largest absolute value of each signal; 1 for zero.
+
+    Dividing and multiplying by it rounds nothing. It is read off the exponent's bits, and has no
+    gradient.
+    """
+    integer, mask = (tf.int64, 0x7FF << 52) if x.dtype == tf.float64 else (tf.int32, 0xFF << 23)
+    bits = tf.bitwise.bitwise_and(tf.bitcast(_peak(x), integer), tf.constant(mask, integer))
+    y = tf.bitcast(bits, x.dtype)
+    return tf.stop_gradient(tf.where(y > 0, y, tf.ones_like(y)))
+
+
+def _peak(x: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_max(tf.abs(x), list(range(1, len(x.shape))), keepdims=True)
+
+
+def _scaled(y: tf.Tensor, size: tf.Tensor, degrees: np.ndarray) -> tf.Tensor:
+    """Coefficients of signals of a size, from those of signals of unit size: S(c x) = c**q S(x)."""
+    size = tf.reshape(size, (-1, 1))
+    distinct, index = np.unique(degrees, return_inverse=True)
+    gain = tf.concat([power(size, float(q)) for q in distinct], 1)
+    if len(distinct) > 1:
+        gain = tf.gather(gain, index.reshape(-1), axis=1)
+    shape = degrees.shape if len(distinct) > 1 else (1,) * degrees.ndim
+    return y * tf.reshape(gain, (-1, *shape, *[1] * (len(y.shape) - 1 - len(shape))))

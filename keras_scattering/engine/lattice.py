@@ -1,0 +1,193 @@
+"""Signals on a regular grid: the operations of the cascade, by FFTs.
+
+Signals are real tensors (batch, paths, *grid). A spectrum is a stack of two planes, its real and
+imaginary parts, cut to the box of lines that will be read. Wavelet spectra are mostly real, so
+that apart from the FFTs everything is real arithmetic, at half the cost of complex arithmetic.
+
+`Lattice` computes in the plainest way. Each class below it replaces one or two operations where
+another way is faster, or the only one.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from keras_scattering.engine import averages, matrix_fourier
+from keras_scattering.engine.axes import join
+from keras_scattering.engine.folding import PlacedWindow, fold, fold_by_products
+from keras_scattering.engine.fourier import Planes, inverse
+from keras_scattering.engine.moduli import compiled_modulus, modulus
+from keras_scattering.engine.spectra import Spectrum, spectrum
+from keras_scattering.plans.averages import Average, Crop, LowPass, Mean, Powers, SpectralLowPass
+from keras_scattering.plans.banks import Bank, Box
+from keras_scattering.runtime.gradient import adjoint_of, custom_gradient, differentiated
+from keras_scattering.runtime.parts import in_pieces
+from keras_scattering.runtime.tensorflow_internals import DIVIDED_TRANSFORM
+
+Source = tuple[Spectrum, Bank]
+"""Spectra of signals, and the filters that they meet."""
+
+
+def _joined(parts: Sequence[tf.Tensor], rank: int) -> tf.Tensor:
+    """Filtered signals (..., b, p, F, *size) of several sources, as (..., b, paths, *size)."""
+    y = join(parts, -rank - 2)
+    *planes, _, p, F = y.shape[:-rank]
+    return tf.reshape(y, (*planes, -1, p * F, *y.shape[-rank:]))
+
+
+class Lattice:
+    """The operations by FFTs, as eager calls and loops of a graph use them.
+
+    Args:
+        arrays: Filters and matrices of a design, by name.
+    """
+
+    def __init__(self, arrays: Mapping[str, tf.Tensor]):
+        self.arrays = arrays
+
+    def spectrum(self, u: tf.Tensor, lines: Box) -> Spectrum:
+        """The Fourier transform of signals on a box of lines."""
+        return spectrum(u, lines)
+
+    def convolve(self, sources: Sequence[Source]) -> Planes:
+        """Real and imaginary part (b, paths, *size) of x * psi, sub-sampled.
+
+        The paths of a source are each of its signals by each filter of its bank, in turn.
+        """
+        real, imag = tf.unstack(self._filtered(sources))
+        return inverse(real, imag, len(sources[0][1].size))
+
+    def modulus(self, sources: Sequence[Source]) -> tf.Tensor:
+        """|x * psi|, (b, paths, *size)."""
+        return modulus(*self.convolve(sources))
+
+    def average(self, u: tf.Tensor, rule: Average) -> tf.Tensor:
+        """Averages of signals (b, p, *n), which `complete` takes to (b, p, *outputs)."""
+        match rule:
+            case LowPass():
+                return averages.matrix_lowpass(u, rule, self.arrays)
+            case SpectralLowPass():
+                x = self.spectrum(u, rule.bank.lines)
+                real, _ = self.convolve([(x, rule.bank)])
+                return real[..., slice(*rule.keep)]
+            case Mean():
+                return tf.reduce_mean(u, axis=list(range(2, len(u.shape))))
+            case Powers():
+                return averages.sums_of_powers(u, rule)
+            case Crop():
+                return u[(..., *[slice(*span) for span in rule.keep])]
+
+    def averaged_modulus(self, sources: Sequence[Source], rule: Average) -> tf.Tensor:
+        """|x * psi| * phi, where nothing filters the moduli any further."""
+        return self.average(self.modulus(sources), rule)
+
+    def _filtered(self, sources: Sequence[Source]) -> tf.Tensor:
+        """Spectra (2, b, paths, *size) of filtered signals, sub-sampled."""
+        parts = [fold_by_products(x.planes, self._windows(x, b), b.size) for x, b in sources]
+        return _joined(parts, len(sources[0][1].size))
+
+    def _windows(self, x: Spectrum, bank: Bank) -> list[PlacedWindow]:
+        """The windows of a bank, and where they begin among the lines of a spectrum."""
+        corner = [start for start, _ in x.lines]
+        return [
+            PlacedWindow(
+                self.arrays[w.filters],
+                tuple(np.subtract(w.origin, corner).tolist()),
+                w.blocks,
+                self.arrays[w.imaginary] if w.imaginary else None,
+            )
+            for w in bank.windows
+        ]
+
+
+class CompiledLattice(Lattice):
+    """By operations that XLA is quick to compile."""
+
+    def modulus(self, sources: Sequence[Source]) -> tf.Tensor:
+        """|x * psi|, (b, paths, *size)."""
+        real, imag = tf.unstack(self._filtered(sources))
+        return compiled_modulus(real, imag, len(sources[0][1].size))
+
+
+class MatrixLattice(Lattice):
+    """By products with real matrices, for runtimes that have no Fourier transforms."""
+
+    def spectrum(self, u: tf.Tensor, lines: Box) -> Spectrum:
+        """The Fourier transform of signals on a box of lines."""
+        return Spectrum(matrix_fourier.lines(u, lines), lines)
+
+    def convolve(self, sources: Sequence[Source]) -> Planes:
+        """Real and imaginary part (b, paths, *size) of x * psi, sub-sampled."""
+        return matrix_fourier.inverse(self._filtered(sources), len(sources[0][1].size))
+
+    def average(self, u: tf.Tensor, rule: Average) -> tf.Tensor:
+        """Averages of signals (b, p, *n), which `complete` takes to (b, p, *outputs)."""
+        if isinstance(rule, LowPass):
+            return averages.batch_first_lowpass(u, rule, self.arrays)
+        return super().average(u, rule)
+
+
+class PiecewisePlane(Lattice):
+    """Images on one thread of a CPU, a few paths at a time: each piece fits in a cache."""
+
+    # Half of what a transform may have and stay undivided: so even the 64 paths of one picture of
+    # 32 x 32 are a piece for each of two threads.
+    _piece = DIVIDED_TRANSFORM // 2
+
+    def modulus(self, sources: Sequence[Source]) -> tf.Tensor:
+        """|x * psi|, (b, paths, *size)."""
+        (u,) = in_pieces(self._moduli, *self._pieces(sources), outputs=1)
+        return u
+
+    @staticmethod
+    def _moduli(real: tf.Tensor, imag: tf.Tensor) -> list[tf.Tensor]:
+        return [modulus(*inverse(real, imag, 2))]
+
+    def _pieces(self, sources: Sequence[Source]) -> tuple[Planes, int]:
+        """Filtered spectra (b, paths, *size), and how many paths make a piece."""
+        folded = [fold(x.planes, self._windows(x, bank), bank.size) for x, bank in sources]
+        real, imag = (_joined(parts, 2) for parts in zip(*folded, strict=True))
+        paths, *size = real.shape[1:]
+        most = max(1, self._piece // math.prod(size))
+        return (real, imag), max(d for d in range(1, paths + 1) if paths % d == 0 and d <= most)
+
+
+class GradientPlane(PiecewisePlane):
+    """The same for a gradient, which asks for planes of spectra, and not for coefficients."""
+
+    _piece = DIVIDED_TRANSFORM - 1  # gradients are taken of batches
+
+    def modulus(self, sources: Sequence[Source]) -> tf.Tensor:
+        """|x * psi|, (b, paths, *size), from pieces that give planes.
+
+        Pieces that gave moduli would transform once more for their own gradient.
+        """
+        planes, paths = self._pieces(sources)
+        return modulus(*in_pieces(lambda re, im: list(inverse(re, im, 2)), planes, paths, 2))
+
+    def averaged_modulus(self, sources: Sequence[Source], rule: Average) -> tf.Tensor:
+        """Zeros in place of |x * psi| * phi, with the gradient of it.
+
+        Averages are linear, so their adjoint is the same everywhere, and no average is computed.
+        A piece goes from spectra and slopes of moduli to slopes of spectra at once.
+        """
+        if differentiated(self._matrices(rule)):  # which is not linear in its own matrices
+            return super().averaged_modulus(sources, rule)
+        planes, paths = self._pieces(sources)
+        silence = tf.zeros_like(planes[0])
+        kept = self.average(silence, rule).shape[1:]
+
+        @custom_gradient
+        def transform(*planes: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+            def gradient(slope: tf.Tensor) -> list[tf.Tensor]:
+                (upstream,) = adjoint_of(lambda u: [self.average(u, rule)], 1)(silence, slope)
+                return in_pieces(adjoint_of(self._moduli, 2), [*planes, upstream], paths, 2)
+
+            return tf.zeros((tf.shape(silence)[0], *kept), silence.dtype), gradient
+
+        return transform(*planes)
+
+    def _matrices(self, rule: Average) -> list[tf.Tensor]:
+        return [self.arrays[name] for name in rule.matrices] if isinstance(rule, LowPass) else []

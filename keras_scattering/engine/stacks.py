@@ -1,0 +1,62 @@
+"""Filters along a stack of signals: log-frequency in the joint transform, or an angle."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from keras_scattering.engine.averages import complete
+from keras_scattering.engine.axes import multiply_last
+from keras_scattering.engine.lattice import Lattice, Source
+from keras_scattering.engine.moduli import modulus
+from keras_scattering.plans.plan import AlongStack, Stack
+
+
+def _channels_last(x: tf.Tensor) -> tf.Tensor:
+    """From (b, c, *size) to (b, *size, c)."""
+    return tf.transpose(x, (0, *range(2, len(x.shape)), 1))
+
+
+def _channels_first(x: tf.Tensor) -> tf.Tensor:
+    """From (b, *size, c) to (b, c, *size)."""
+    last = len(x.shape) - 1
+    return tf.transpose(x, (0, last, *range(1, last)))
+
+
+def filter_stack(sources: Sequence[Source], stack: Stack, operations: Lattice) -> list[tf.Tensor]:
+    """|(x * psi) o psi'| averaged, where o convolves along the stack of the signals x * psi.
+
+    The stack is short, so that a filter along it is a matrix product.
+
+    Returns:
+        For each of `stack.along`, averages (b, rows, *outputs), or (b, rows, *outputs, stack) where
+        the stack is joint.
+    """
+    planes = tf.concat(operations.convolve(sources), 1)
+    y = _channels_last(planes)  # (b, *size, real and imaginary parts)
+    outputs: list[tf.Tensor] = []
+    for along in stack.along:
+        with tf.control_dependencies(outputs[-1:]):
+            y = tf.identity(y)
+        u = _respond_along(y, along, operations)
+        u = complete(operations.average(_channels_first(u), along.average), along.average)
+        outputs.append(_joint(u, along.filters) if stack.joint else u)
+    return outputs
+
+
+def _respond_along(y: tf.Tensor, along: AlongStack, operations: Lattice) -> tf.Tensor:
+    """Moduli averaged along the stack, (b, *size, filters * kept), of signals (b, *size, parts)."""
+    arrays = operations.arrays
+    u = modulus(*(multiply_last(y, part) for part in tf.unstack(arrays[along.matrix])))
+    if not along.lowpass:
+        return u
+    lowpass = arrays[along.lowpass]
+    size = u.shape[1:-1]
+    u = multiply_last(tf.reshape(u, (-1, *size, along.filters, lowpass.shape[0])), lowpass)
+    return tf.reshape(u, (-1, *size, along.filters * lowpass.shape[1]))
+
+
+def _joint(u: tf.Tensor, filters: int) -> tf.Tensor:
+    """From (b, filters * kept, *outputs) to (b, filters, *outputs, kept)."""
+    u = tf.reshape(u, (-1, filters, u.shape[1] // filters, *u.shape[2:]))
+    rank = len(u.shape)
+    return tf.transpose(u, (0, 1, *range(3, rank), 2)) if rank > 3 else u

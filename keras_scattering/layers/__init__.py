@@ -1,0 +1,1 @@
+"""The Keras layers: arguments, shapes, weights and saving."""

@@ -1,0 +1,119 @@
+"""What the axes of a layer's input and output mean."""
+
+import dataclasses
+import math
+from typing import Any
+
+import tensorflow as tf
+
+from keras_scattering import _validate
+
+Shape = tuple[int | None, ...]
+
+
+def _moved(y: tf.Tensor, behind: int) -> tf.Tensor:
+    """A tensor with axis 1 moved back, so that `behind` axes follow it."""
+    rank = len(y.shape)
+    return tf.transpose(y, (0, *range(2, rank - behind), 1, *range(rank - behind, rank)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Signals:
+    """Signals of one rank in batches, with or without channels.
+
+    Args:
+        layer: Name of the layer's class, for messages.
+        rank: Axes of a signal.
+        axes: Their names, for messages.
+        data_format: "channels_last" or "channels_first".
+    """
+
+    layer: str
+    rank: int
+    axes: str
+    data_format: str
+
+    @property
+    def channels_last(self) -> bool:
+        """Whether channels and paths come last."""
+        return self.data_format == "channels_last"
+
+    def channel_axis(self, shape: Shape) -> int | None:
+        """Where a batched input shape has its channels."""
+        if len(shape) == self.rank + 1:
+            return None
+        return self.rank + 1 if self.channels_last else 1
+
+    def size(self, shape: Shape) -> tuple[int, ...]:
+        """Size of the signals in a batched input shape, refused if it is not one."""
+        if len(shape) not in (self.rank + 1, self.rank + 2):
+            channels = f"{self.axes}, channels" if self.channels_last else f"channels, {self.axes}"
+            raise ValueError(
+                f"{self.layer} takes inputs of shape (batch, {self.axes}) or "
+                f"(batch, {channels}). Received: rank {len(shape)}, shape {shape}"
+            )
+        if None in shape[1:]:
+            raise ValueError(
+                f"{self.layer} designs its filters for the size of its input: only the "
+                f"batch may be unknown. Received: shape {shape}"
+            )
+        if not all(n and _validate.is_int(n) and n > 0 for n in shape[1:]):
+            raise ValueError(
+                f"{self.layer} takes inputs whose sizes are all at least 1, the batch "
+                f"aside. Received: shape {shape}"
+            )
+        axis = self.channel_axis(shape)
+        size = tuple(int(n) for i, n in enumerate(shape) if n is not None and i not in (0, axis))
+        if math.prod(size) > _validate.LARGEST_SIZE:
+            raise ValueError(
+                f"{self.layer} takes signals of at most 2**30 samples. Received: shape {shape}"
+            )
+        return size
+
+    def batched(self, shape: Any, built: Shape | None) -> Shape:
+        """An input shape with its batch axis, which a single signal in a `tf.data` map lacks.
+
+        Args:
+            shape: Of an input.
+            built: Shape of inputs that the layer is built for, batch first, if it is built.
+        """
+        if not isinstance(shape, (tuple, list, tf.TensorShape)):
+            raise ValueError(
+                f"{self.layer} takes one input, of one shape. Received: shape {shape!r}"
+            )
+        shape = tuple(shape)
+        if built is None:
+            single = len(shape) == self.rank and None not in shape
+        else:
+            single = shape == built[1:]
+        return (None, *shape) if single else shape
+
+    def with_channels(self, size: tuple[int, ...], channels: int) -> tuple[int, ...]:
+        """The shape of an output, batch aside."""
+        return (*size, channels) if self.channels_last else (channels, *size)
+
+    def split(self, x: tf.Tensor, shape: Shape) -> tf.Tensor:
+        """Inputs as signals (batch * channels, *size)."""
+        axis = self.channel_axis(shape)
+        if axis is None:
+            return x
+        if axis != 1:
+            x = tf.transpose(x, (0, axis, *range(1, axis)))
+        return tf.reshape(x, (-1, *x.shape[2:]))
+
+    def arrange(self, y: tf.Tensor) -> tf.Tensor:
+        """Stacked coefficients (batch, paths, *size), as the data format has them."""
+        return _moved(y, 0) if self.channels_last else y
+
+    def merge(self, y: tf.Tensor, channels: int | None, stacked: bool) -> tf.Tensor:
+        """Merge the channels of an item: with the paths, if these are stacked."""
+        if channels is None:
+            return y
+        y = tf.reshape(y, (-1, channels, *y.shape[1:]))
+        if self.channels_last:
+            y = _moved(y, 1 if stacked else 0)
+        if not stacked:
+            return y
+        first, second = y.shape[-2:] if self.channels_last else y.shape[1:3]
+        size = y.shape[1:-2] if self.channels_last else y.shape[3:]
+        return tf.reshape(y, (-1, *self.with_channels(size, first * second)))

@@ -1,0 +1,119 @@
+"""A short axis that signals are stacked along: its filters, its sampling, and the average along it.
+
+The joint transform stacks the wavelets of the first order, along log-frequency.
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_scattering.filters import FilterBank
+from keras_scattering.filters.gaussian import SIGMA0, lowpass
+from keras_scattering.plans.compact import circulant, periodise
+from keras_scattering.plans.grid import is_local, log2_step, lowpass_support
+
+
+@dataclasses.dataclass(frozen=True)
+class StackFilter:
+    """A filter along a stack; xi and sigma in cycles per stacked signal, NaN where unknown."""
+
+    xi: float
+    sigma: float
+    j: int
+    spin: int  # sign of its frequency, 0 for the low-pass
+
+
+@dataclasses.dataclass(frozen=True)
+class StackAxis:
+    """The axis of a stack, its filters, and the average along it.
+
+    Args:
+        size: Samples of the axis, which is periodic.
+        J: log2 of the largest scale.
+        F: Support of the average along the axis, None, "global" or 0.
+        stride: Output step, or None for 2**floor(log2 F).
+        banks: Wavelets on `size` points by their spin, in the order of the paths.
+    """
+
+    size: int
+    J: int
+    F: float | str | None
+    stride: int | None
+    banks: dict[int, FilterBank]
+
+    @property
+    def local(self) -> bool:
+        """Whether outputs are averages over windows of the axis."""
+        return is_local(self.F)
+
+    @property
+    def support(self) -> float:
+        """Support of the low-pass, in stacked signals."""
+        return lowpass_support(self.F, self.J)
+
+    @property
+    def log2_stride(self) -> int:
+        """log2 of the output step."""
+        return log2_step(self.stride, self.support)
+
+    @functools.cached_property
+    def _wavelets(self) -> list[tuple[int, int]]:
+        """Spin, and number in its bank, of each wavelet."""
+        return [(spin, n) for spin, bank in self.banks.items() for n in range(len(bank))]
+
+    @functools.cached_property
+    def filters(self) -> tuple[StackFilter, ...]:
+        """The low-pass, then the wavelets of each spin."""
+        low = StackFilter(0.0, SIGMA0 / 2**self.J, self.J, 0)
+        columns = {spin: bank.columns for spin, bank in self.banks.items()}
+
+        def value(spin: int, n: int, name: str) -> float:
+            return columns[spin][name][n] if name in columns[spin] else math.nan
+
+        return low, *(
+            StackFilter(value(s, n, "xi"), value(s, n, "sigma"), self.banks[s].j[n], s)
+            for s, n in self._wavelets
+        )
+
+    def sampling(self, n_fr: int) -> int:
+        """log2 of the step at which the output of a filter is kept."""
+        j = self.filters[n_fr].j
+        return min(j, self.log2_stride) if self.local else j
+
+    def step(self, n_fr: int) -> int:
+        """Step of the output along the axis; the whole axis for a mean over it."""
+        if self.filters[n_fr].spin and self.local:
+            return 2**self.log2_stride
+        if self.filters[n_fr].spin and self.F == "global":
+            return self.size
+        return 2 ** self.sampling(n_fr)
+
+    def response(self, n_fr: int) -> np.ndarray:
+        """The filter itself, complex, as it is convolved."""
+        if n_fr == 0:
+            return np.fft.ifft(lowpass(self.filters[0].sigma, self.size))
+        spin, n = self._wavelets[n_fr - 1]
+        return np.fft.ifft(self.banks[spin].psi(n))
+
+    def matrix(self, group: Sequence[int], inputs: int, outputs: int) -> np.ndarray:
+        """Filters of one sampling step on a stack of `inputs` signals, zero beyond, as a matrix.
+
+        Complex, of shape (inputs, filters, outputs): the first samples of each filter's output.
+        """
+        step = 2 ** self.sampling(group[0])
+        filters = [circulant(self.response(n), step, range(outputs), inputs) for n in group]
+        return np.stack(filters, 1)
+
+    def lowpass(self, n_fr: int, outputs: int) -> np.ndarray | None:
+        """The average along the axis after a filter, as a matrix; None where there is none."""
+        if not self.filters[n_fr].spin or self.F == 0:
+            return None
+        k = self.sampling(n_fr)
+        n = self.size >> k
+        if not self.local:
+            return np.full((n, 1), 1 / n)
+        phi = periodise(lowpass(SIGMA0 / self.support, self.size)[None], (n,))[0]
+        return circulant(np.fft.ifft(phi).real, 2 ** (self.log2_stride - k), range(outputs))
