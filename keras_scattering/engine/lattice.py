@@ -10,6 +10,7 @@ another way is faster, or the only one.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -26,8 +27,8 @@ from keras_scattering.runtime.gradient import adjoint_of, custom_gradient, diffe
 from keras_scattering.runtime.parts import in_pieces
 from keras_scattering.runtime.tensorflow_internals import DIVIDED_TRANSFORM
 
-Source = tuple[Spectrum, Bank]
-"""Spectra of signals, and the filters that they meet."""
+Source = tuple[Spectrum, Any]
+"""Spectra of signals, and the filters that they meet: a `Bank`, for volumes a `HarmonicBank`."""
 
 
 def _joined(parts: Sequence[tf.Tensor], rank: int) -> tf.Tensor:

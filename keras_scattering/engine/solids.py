@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering.engine.axes import cut
-from keras_scattering.engine.lattice import Lattice
+from keras_scattering.engine.lattice import Lattice, Source
 from keras_scattering.engine.spectra import Spectrum
 from keras_scattering.plans.banks import Box
 from keras_scattering.plans.harmonics import HarmonicBank, cas_name
@@ -26,7 +26,7 @@ class Solid(Lattice):
         """The cas coefficients of volumes (b, 1, *n) on a box of lines."""
         return Spectrum(cas_transform(u[:, 0], lines, self.arrays)[None, :, None], lines)
 
-    def modulus(self, sources: Sequence[tuple[Spectrum, HarmonicBank]]) -> tf.Tensor:  # type: ignore[override]
+    def modulus(self, sources: Sequence[Source]) -> tf.Tensor:
         """sqrt(sum_m |x * psi_m|**2), (b, 1, *n), over the harmonics m of one degree."""
         ((x, bank),) = sources
         return norm(x.planes[0, :, 0], x.lines, bank, self.arrays)[:, None]
