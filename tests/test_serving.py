@@ -13,11 +13,13 @@ import json
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -127,12 +129,127 @@ def test_a_short_sound_a_long_one_and_stereo_are_read(served, requests):
     assert np.isfinite(served["sounds"](content=short[None])["scores"]).all()
 
 
-def test_what_cannot_be_read_is_refused(served):
-    with pytest.raises(tf.errors.InvalidArgumentError, match="Unknown image file format"):
-        served["digits"](content=tf.constant(["no image"]))
-    wrong_rate = tf.audio.encode_wav(np.zeros((9, 1), "float32"), 44100)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="8000 samples a second"):
-        served["sounds"](content=wrong_rate[None])
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(height, width, rows=None, before=b""):
+    """A black picture of one bit a pixel, or with these bytes for its rows; what is before it."""
+    if rows is None:
+        rows = zlib.compress(bytes(height * (1 + -(-width // 8))), 9)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
+    data = chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + before + header + data
+
+
+def jpeg(height, width):
+    """A picture of 8 × 8 whose header says that it is of another size."""
+    content = tf.io.encode_jpeg(np.zeros((8, 8, 1), "uint8")).numpy()
+    start = content.index(b"\xff\xc0") + 5
+    return content[:start] + struct.pack(">HH", height, width) + content[start + 4 :]
+
+
+def wav(frames, rate=8000, channels=1, coding=1, bits=16):
+    """A sound of these bytes, and a header that says this of them."""
+    frame = channels * bits // 8
+    header = struct.pack("<HHIIHH", coding, channels, rate, rate * frame, frame, bits)
+    body = b"WAVEfmt \x10\0\0\0" + header + b"data" + struct.pack("<I", len(frames)) + frames
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def assert_read(signature, content):
+    assert np.isfinite(signature(content=tf.constant([content]))["scores"]).all()
+
+
+def assert_refused(signature, content, message):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        signature(content=tf.constant([content]))
+
+
+def test_what_is_no_image_is_refused(served):
+    image = png(8, 8)
+    for content in (b"no image", b"", image[:8], b"GIF89a" + bytes(20), b"BM" + bytes(99)):
+        assert_refused(served["digits"], content, "Images must be PNG or JPEG files")
+    for length in (16, 20, 24, len(image) // 2):
+        assert_refused(served["digits"], image[:length], "Invalid PNG")
+    assert_refused(served["digits"], b"\xff\xd8\xff\xe0", "Invalid JPEG")
+
+
+def test_what_is_no_sound_is_refused(served):
+    for content in (b"", b"no sound", wav(bytes(64))[:60]):
+        assert_refused(served["sounds"], content, "Header mismatch|Data too short")
+    # Floating point, the one coding that could bring NaN.
+    nan = np.full(export.SAMPLES, np.nan, "<f4").tobytes()
+    assert_refused(served["sounds"], wav(nan, coding=3, bits=32), "Bad audio format")
+
+
+def test_files_beyond_the_limit_are_refused(served):
+    samples = bytes(export.BYTES - len(wav(b"")))
+    assert_read(served["sounds"], wav(samples))
+    content = wav(samples + bytes(2))
+    message = rf"Files must have at most {export.BYTES} bytes. Received:\D*{len(content)}\b"
+    for signature in served.values():
+        assert_refused(signature, content, message)
+
+
+@pytest.mark.parametrize(
+    ("height", "width"),
+    [(export.SIDE + 1, 1), (1, export.SIDE + 1), (export.SIDE + 1, export.SIDE + 1)],
+)
+def test_images_beyond_the_limit_are_refused(served, height, width):
+    """However small the file: these are images that TensorFlow reads."""
+    content = png(height, width)
+    assert len(content) < 2000
+    assert tf.io.decode_png(content, 1).shape == (height, width, 1)
+    message = f"Images must be at most {export.SIDE} pixels high and wide"
+    assert_refused(served["digits"], content, rf"{message}. Received:\D*{height}\D+{width}\b")
+    assert_read(served["digits"], png(min(height, export.SIDE), min(width, export.SIDE)))
+
+
+def test_images_beyond_the_limit_are_not_decoded(served):
+    """Else it would be the decoder that refused these, whose headers alone are whole."""
+    message = f"Images must be at most {export.SIDE} pixels high and wide"
+    for size in ((2**16, 1), (1, 2**16), (2**16, 2**16), (2**31 - 1, 2**31 - 1)):
+        assert_refused(served["digits"], png(*size, rows=b""), message)
+    for size in ((2**15, 8), (8, 2**15), (2**15, 2**15)):
+        assert_refused(served["digits"], jpeg(*size), message)
+    # As signed numbers these are negative. The decoder refuses them by the header.
+    assert_refused(served["digits"], png(2**32 - 1, 2**32 - 1, rows=b""), "Invalid PNG")
+
+
+def test_a_header_that_comes_late_is_refused(served):
+    """A chunk before it would be read in its place, and TensorFlow passes over such chunks."""
+    small = struct.pack(">IIBBBBB", 1, 1, 1, 0, 0, 0, 0)
+    content = png(export.SIDE + 1, 1, before=chunk(b"fiLl", small))
+    assert tf.io.decode_png(content, 1).shape == (export.SIDE + 1, 1, 1)
+    assert_refused(served["digits"], content, "Images must be PNG or JPEG files")
+
+
+@pytest.mark.parametrize("rate", [0, 1, 7999, 44100, 2**31 - 1])
+def test_sounds_of_another_rate_are_refused(served, rate):
+    message = rf"Sounds must have {export.RATE} samples per second. Received:\D*{rate}\b"
+    assert_refused(served["sounds"], wav(bytes(64), rate), message)
+
+
+@pytest.mark.parametrize("channels", [1, 2**15 - 1])
+def test_sounds_without_samples_are_refused(served, channels):
+    message = "Sounds must have at least one sample"
+    assert_refused(served["sounds"], wav(b"", channels=channels), message)
+
+
+def test_sounds_of_many_channels_take_no_more_than_what_is_in_them(written):
+    """Filling up each channel of one frame would take 268 MB, for a file of 64 kB."""
+    sound = export.read_sound(wav(b"\xff\x7f" * (2**15 - 1), channels=2**15 - 1))
+    assert sound.shape == (export.SAMPLES,)
+    np.testing.assert_allclose(sound, np.eye(1, export.SAMPLES)[0], atol=1e-4)
+
+
+def test_monotony_is_read(served):
+    """Black, white, silence, and the loudest: nothing that a file holds gives NaN."""
+    for grey in (0, 255):
+        assert_read(served["digits"], tf.io.encode_png(np.full((9, 9, 1), grey, "uint8")).numpy())
+    for sample in (b"\0\0", b"\xff\x7f", b"\0\x80"):
+        assert_read(served["sounds"], wav(sample * export.SAMPLES))
 
 
 @needs_api
@@ -207,7 +324,7 @@ def test_rest_client(rest_server, requests, model):
 
 def test_rest_client_says_what_the_server_says(rest_server):
     predict = load("client_rest").predict
-    with pytest.raises(RuntimeError, match="Unknown image file format"):
+    with pytest.raises(RuntimeError, match="PNG or JPEG files"):
         predict(rest_server, "digits", [b"no image"])
     with pytest.raises(RuntimeError, match="Servable not found"):
         predict(rest_server, "letters", [b""])
@@ -277,7 +394,7 @@ def test_grpc_client_takes_answers_above_4_mb(grpc_server):
 
 @needs_api
 def test_grpc_client_says_what_is_wrong(grpc_server, tmp_path):
-    with pytest.raises(RuntimeError, match=f"(?s)^{grpc_server} says: .*Unknown image file format"):
+    with pytest.raises(RuntimeError, match=f"(?s)^{grpc_server} says: .*PNG or JPEG files"):
         load("client_grpc").predict(grpc_server, "digits", [b"no image"])
     file = tmp_path / "file"
     file.touch()
