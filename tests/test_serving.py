@@ -306,13 +306,22 @@ class RestHandler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+@contextlib.contextmanager
+def in_threads(handler):
+    """The address of a server that answers by this handler."""
+    with http.server.ThreadingHTTPServer(("localhost", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        try:
+            yield server, f"http://localhost:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
 @pytest.fixture(scope="module")
 def rest_server(served):
-    with http.server.ThreadingHTTPServer(("localhost", 0), RestHandler) as server:
+    with in_threads(RestHandler) as (server, address):
         server.served = served
-        threading.Thread(target=server.serve_forever).start()
-        yield f"http://localhost:{server.server_port}"
-        server.shutdown()
+        yield address
 
 
 @pytest.mark.parametrize("model", ["digits", "sounds"])
@@ -330,12 +339,113 @@ def test_rest_client_says_what_the_server_says(rest_server):
         predict(rest_server, "letters", [b""])
 
 
-def test_rest_client_says_that_nobody_answers(tmp_path):
-    file = tmp_path / "file"
-    file.touch()
-    nobody = f"http://localhost:{free_port()}"
-    with pytest.raises(SystemExit, match=f"^{nobody} does not answer: .*refused"):
-        load("client_rest").main(["digits", str(file), "--server", nobody])
+def gives_up(client, model, *arguments):
+    """What the command of a client ends in: a line on standard error, and 1 for its status."""
+    with pytest.raises(SystemExit) as end:
+        load(f"client_{client}").main([model, *map(str, arguments)])
+    assert isinstance(end.value.code, str)
+    assert len(end.value.code.splitlines()) == 1
+    return end.value.code
+
+
+CLIENTS = ["rest", pytest.param("grpc", marks=needs_api)]
+
+
+def test_a_command_that_gives_up_shows_no_traceback(tmp_path):
+    command = [sys.executable, SERVING / "client_rest.py", "digits", tmp_path / "missing.png"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{tmp_path / 'missing.png'} cannot be read: No such file or directory\n"
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_clients_say_that_a_file_cannot_be_read(client, tmp_path):
+    missing = tmp_path / "missing.png"
+    said = gives_up(client, "digits", missing)
+    assert said == f"{missing} cannot be read: No such file or directory"
+    assert gives_up(client, "digits", tmp_path).startswith(f"{tmp_path} cannot be read: ")
+
+
+@pytest.fixture
+def file(tmp_path):
+    """An empty one."""
+    (tmp_path / "file").touch()
+    return tmp_path / "file"
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_clients_say_that_nobody_answers(client, file):
+    nobody = {"rest": "http://", "grpc": ""}[client] + f"localhost:{free_port()}"
+    said = gives_up(client, "digits", file, "--server", nobody)
+    assert re.match(f"{nobody} does not answer: .*refused", said)
+
+
+def answering(answer):
+    """A server that gives this answer, bytes, to every request."""
+
+    class Handler(RestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.wfile.write(answer)
+
+    return in_threads(Handler)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (400, b'{"error": "No\\n\\tsuch file"}', "HTTP Error 400: Bad. No such file"),
+        (400, b'{"error": "caf\xe9"}', "HTTP Error 400: Bad. caf\ufffd"),
+        (502, b"<p>\nBad\xff gateway\n</p>", "HTTP Error 502: Bad. <p> Bad\ufffd gateway </p>"),
+        (503, b"", "HTTP Error 503: Bad. "),
+        (500, b"no" * 1000, "HTTP Error 500: Bad. " + "no" * 250),
+    ],
+)
+def test_rest_client_says_what_is_wrong_in_a_line(status, body, said, file):
+    with answering(b"HTTP/1.0 %d Bad\r\n\r\n" % status + body) as (_, address):
+        assert gives_up("rest", "digits", file, "--server", address) == f"{address} says: {said}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<p>Hello</p>",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'"predictions"',
+        b'{"outputs": []}',
+        b'{"predictions": 1}',
+        b'{"predictions": []}',
+    ],
+)
+def test_rest_client_says_that_it_speaks_to_another_kind_of_server(body, file):
+    with answering(b"HTTP/1.0 200 OK\r\n\r\n" + body) as (_, address):
+        said = gives_up("rest", "digits", file, "--server", address)
+    assert said.startswith(f"{address} does not answer as a model server does: ")
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"Hello\r\n", b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n{}"]
+)
+def test_rest_client_says_that_an_answer_breaks_off(answer, file):
+    with answering(answer) as (_, address):
+        said = gives_up("rest", "digits", file, "--server", address)
+    assert said.startswith(f"{address} does not answer: ")
+
+
+@pytest.mark.parametrize("server", ["localhost", "localhost:8501", "http://", "http://a b"])
+def test_rest_client_says_that_an_address_is_none(server, file):
+    said = gives_up("rest", "digits", file, "--server", server)
+    assert said.startswith(f"{server} does not answer: ")
+
+
+@pytest.mark.parametrize("row", [[0.5], {"scores": [1]}, {"label": "1", "scores": []}], ids=str)
+def test_rest_client_says_that_a_model_is_of_another_kind(row, file):
+    body = json.dumps({"predictions": [row]}).encode()
+    with answering(b"HTTP/1.0 200 OK\r\n\r\n" + body) as (_, address):
+        said = gives_up("rest", "digits", file, "--server", address)
+    assert said == "digits gives no label with scores for each file."
 
 
 def test_rest_client_prints_a_line_a_file(rest_server, requests, tmp_path, capsys):
@@ -393,14 +503,22 @@ def test_grpc_client_takes_answers_above_4_mb(grpc_server):
 
 
 @needs_api
-def test_grpc_client_says_what_is_wrong(grpc_server, tmp_path):
-    with pytest.raises(RuntimeError, match=f"(?s)^{grpc_server} says: .*PNG or JPEG files"):
+def test_grpc_client_says_what_is_wrong(grpc_server):
+    with pytest.raises(RuntimeError, match=f"^{grpc_server} says: .*PNG or JPEG files"):
         load("client_grpc").predict(grpc_server, "digits", [b"no image"])
-    file = tmp_path / "file"
-    file.touch()
-    nobody = f"localhost:{free_port()}"
-    with pytest.raises(SystemExit, match=f"^{nobody} says: UNAVAILABLE, "):
-        load("client_grpc").main(["digits", str(file), "--server", nobody])
+
+
+@needs_api
+def test_grpc_client_says_that_it_speaks_to_another_kind_of_server(rest_server, file):
+    server = rest_server.removeprefix("http://")
+    said = gives_up("grpc", "digits", file, "--server", server)
+    assert said.startswith(f"{server} does not answer: ")
+
+
+@needs_api
+def test_grpc_client_says_that_a_model_is_of_another_kind(grpc_server, file):
+    said = gives_up("grpc", "large", file, "--server", grpc_server)
+    assert said == "large gives no label with scores for each file."
 
 
 @needs_api
