@@ -11,6 +11,7 @@ import http.server
 import importlib.util
 import json
 import re
+import shlex
 import shutil
 import socket
 import struct
@@ -294,7 +295,7 @@ class RestHandler(http.server.BaseHTTPRequestHandler):
     def predict(self):
         (name,) = re.fullmatch(r"/v1/models/(\w+):predict", self.path).groups()
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        assert request["signature_name"] == "serving_default"
+        assert request.get("signature_name", "serving_default") == "serving_default"
         content = [base64.b64decode(row["b64"], validate=True) for row in request["instances"]]
         outputs = self.server.served[name](content=tf.constant(content))
         columns = {key: y.numpy().tolist() for key, y in outputs.items()}
@@ -613,3 +614,51 @@ def test_tensorflow_serving_itself(written, requests, model):
                 assert_answers(labels, answers["scores"], expected)
         finally:
             server.terminate()
+
+
+# The page
+
+ROOT = SERVING.parents[1]
+PAGE = (ROOT / "docs" / "serving.md").read_text("utf8")
+COMMANDS = re.findall(r"^(?:python|curl) (?:.*\\\n)*.*", PAGE, re.MULTILINE)
+
+
+def test_the_pages_digit_is_one_of_the_bundled(served):
+    content = (SERVING / "digit.png").read_bytes()
+    with np.load(export.DIGITS) as data:
+        image = tf.io.decode_png(content).numpy()[..., 0]
+        (same,) = np.nonzero((data["images"] == image).all((1, 2)))
+        assert data["labels"][same] == [4]
+    assert_read(served["digits"], content)
+
+
+def test_the_pages_files_are_there():
+    paths = set(re.findall(r"examples/serving/[\w.]+", PAGE)) - {"examples/serving/models"}
+    assert len(paths) > 4
+    assert [path for path in paths if not (ROOT / path).is_file()] == []
+
+
+def test_the_pages_limits_are_those_of_the_graph():
+    assert f"{export.SIDE:,} pixels" in PAGE
+    assert f"2^{export.BYTES.bit_length() - 1} bytes" in PAGE
+    assert f"{export.RATE:,} samples per second" in PAGE
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_pages_clients_run(client, request, monkeypatch, capsys):
+    (command,) = [line for line in COMMANDS if f"client_{client}.py" in line]
+    _, script, *arguments = shlex.split(command, comments=True)
+    monkeypatch.chdir(ROOT)
+    server = request.getfixturevalue(f"{client}_server")
+    load(Path(script).stem).main([*arguments, "--server", server])
+    assert re.fullmatch(r"examples/serving/digit.png: \d \(\d+\.\d%\)\n", capsys.readouterr().out)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on the PATH")
+def test_the_pages_curl_runs(rest_server):
+    (command,) = [line for line in COMMANDS if line.startswith("curl")]
+    assert "localhost:8501/" in command
+    command = command.replace("localhost:8501", rest_server.removeprefix("http://"))
+    done = subprocess.run(command, shell=True, capture_output=True, check=True, cwd=ROOT)
+    (prediction,) = json.loads(done.stdout)["predictions"]
+    assert prediction["label"] in list("0123456789")
