@@ -4,7 +4,7 @@
 
 FOLDER/requests.json holds a list of models' folders, and FOLDER/<number>.npy the input of each.
 Answers go to FOLDER/<number>.npz, by name, and with them the gradient of the sum of squares of the
-coefficients.
+coefficients. That there is no gradient of the gradient is asserted.
 """
 
 import functools
@@ -37,14 +37,28 @@ import tensorflow as tf  # noqa: E402
 
 work = Path(sys.argv[1])
 load = functools.cache(tf.saved_model.load)
-for number, folder in enumerate(json.loads((work / "requests.json").read_text())):
-    serve = load(folder).signatures["serving_default"]
-    (name,) = serve.structured_input_signature[1]
-    x = tf.constant(np.load(work / f"{number}.npy"))
+
+
+def differentiate(serve, name, x):
     with tf.GradientTape() as tape:
         tape.watch(x)
         answers = serve(**{name: x})
         total = tf.reduce_sum(tf.square(answers["coefficients"]))
-    answers["gradient"] = tape.gradient(total, x)
+    return answers, tape.gradient(total, x)
+
+
+for number, folder in enumerate(json.loads((work / "requests.json").read_text())):
+    serve = load(folder).signatures["serving_default"]
+    (name,) = serve.structured_input_signature[1]
+    x = tf.constant(np.load(work / f"{number}.npy"))
+    answers, answers["gradient"] = differentiate(serve, name, x)
+    with tf.GradientTape() as second:
+        second.watch(x)
+        try:
+            differentiate(serve, name, x)
+        except LookupError:
+            pass
+        else:
+            raise AssertionError("A gradient was recorded, so that it has a gradient.")
     np.savez(work / f"{number}.npz", **{key: y.numpy() for key, y in answers.items()})
 assert not {"keras", "keras_scattering"} & set(sys.modules)

@@ -1,6 +1,7 @@
 """SavedModels give the same answers wherever they are loaded, and are small."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,7 +86,7 @@ def signature(folder):
 
 
 def in_a_process(script, work, requests, inputs):
-    """Have a script answer requests; where its answers are."""
+    """Have a script answer requests; what it says meanwhile."""
     (work / "requests.json").write_text(json.dumps(requests))
     for number, x in enumerate(inputs):
         np.save(work / f"{number}.npy", x)
@@ -93,7 +94,7 @@ def in_a_process(script, work, requests, inputs):
         [sys.executable, HERE / script, work], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    return work
+    return done.stderr
 
 
 def every_request():
@@ -103,7 +104,11 @@ def every_request():
 def test_without_keras_and_without_this_package(exported, tmp_path):
     requests = [str(exported[case.name][0]) for case, _ in every_request()]
     inputs = [case.inputs(batch) for case, batch in every_request()]
-    in_a_process("load_plain.py", tmp_path, requests, inputs)
+    said = in_a_process("load_plain.py", tmp_path, requests, inputs)
+    # TensorFlow warns of gradients, and the page on serving quotes it, for those who search.
+    warning = re.compile(r"^(WARNING:.*Importing a function) \(\w+\) (.*)$", re.MULTILINE)
+    page = (HERE.parent / "docs" / "serving.md").read_text("utf8")
+    assert set(warning.findall(said)) == set(warning.findall(page))
     for number, (case, batch) in enumerate(every_request()):
         with np.load(tmp_path / f"{number}.npz") as answers:
             _, expected, gradients = exported[case.name]

@@ -11,13 +11,16 @@ import http.server
 import importlib.util
 import json
 import re
+import shlex
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -127,12 +130,127 @@ def test_a_short_sound_a_long_one_and_stereo_are_read(served, requests):
     assert np.isfinite(served["sounds"](content=short[None])["scores"]).all()
 
 
-def test_what_cannot_be_read_is_refused(served):
-    with pytest.raises(tf.errors.InvalidArgumentError, match="Unknown image file format"):
-        served["digits"](content=tf.constant(["no image"]))
-    wrong_rate = tf.audio.encode_wav(np.zeros((9, 1), "float32"), 44100)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="8000 samples a second"):
-        served["sounds"](content=wrong_rate[None])
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(height, width, rows=None, before=b""):
+    """A black picture of one bit a pixel, or with these bytes for its rows; what is before it."""
+    if rows is None:
+        rows = zlib.compress(bytes(height * (1 + -(-width // 8))), 9)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
+    data = chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + before + header + data
+
+
+def jpeg(height, width):
+    """A picture of 8 × 8 whose header says that it is of another size."""
+    content = tf.io.encode_jpeg(np.zeros((8, 8, 1), "uint8")).numpy()
+    start = content.index(b"\xff\xc0") + 5
+    return content[:start] + struct.pack(">HH", height, width) + content[start + 4 :]
+
+
+def wav(frames, rate=8000, channels=1, coding=1, bits=16):
+    """A sound of these bytes, and a header that says this of them."""
+    frame = channels * bits // 8
+    header = struct.pack("<HHIIHH", coding, channels, rate, rate * frame, frame, bits)
+    body = b"WAVEfmt \x10\0\0\0" + header + b"data" + struct.pack("<I", len(frames)) + frames
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def assert_read(signature, content):
+    assert np.isfinite(signature(content=tf.constant([content]))["scores"]).all()
+
+
+def assert_refused(signature, content, message):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        signature(content=tf.constant([content]))
+
+
+def test_what_is_no_image_is_refused(served):
+    image = png(8, 8)
+    for content in (b"no image", b"", image[:8], b"GIF89a" + bytes(20), b"BM" + bytes(99)):
+        assert_refused(served["digits"], content, "Images must be PNG or JPEG files")
+    for length in (16, 20, 24, len(image) // 2):
+        assert_refused(served["digits"], image[:length], "Invalid PNG")
+    assert_refused(served["digits"], b"\xff\xd8\xff\xe0", "Invalid JPEG")
+
+
+def test_what_is_no_sound_is_refused(served):
+    for content in (b"", b"no sound", wav(bytes(64))[:60]):
+        assert_refused(served["sounds"], content, "Header mismatch|Data too short")
+    # Floating point, the one coding that could bring NaN.
+    nan = np.full(export.SAMPLES, np.nan, "<f4").tobytes()
+    assert_refused(served["sounds"], wav(nan, coding=3, bits=32), "Bad audio format")
+
+
+def test_files_beyond_the_limit_are_refused(served):
+    samples = bytes(export.BYTES - len(wav(b"")))
+    assert_read(served["sounds"], wav(samples))
+    content = wav(samples + bytes(2))
+    message = rf"Files must have at most {export.BYTES} bytes. Received:\D*{len(content)}\b"
+    for signature in served.values():
+        assert_refused(signature, content, message)
+
+
+@pytest.mark.parametrize(
+    ("height", "width"),
+    [(export.SIDE + 1, 1), (1, export.SIDE + 1), (export.SIDE + 1, export.SIDE + 1)],
+)
+def test_images_beyond_the_limit_are_refused(served, height, width):
+    """However small the file: these are images that TensorFlow reads."""
+    content = png(height, width)
+    assert len(content) < 2000
+    assert tf.io.decode_png(content, 1).shape == (height, width, 1)
+    message = f"Images must be at most {export.SIDE} pixels high and wide"
+    assert_refused(served["digits"], content, rf"{message}. Received:\D*{height}\D+{width}\b")
+    assert_read(served["digits"], png(min(height, export.SIDE), min(width, export.SIDE)))
+
+
+def test_images_beyond_the_limit_are_not_decoded(served):
+    """Else it would be the decoder that refused these, whose headers alone are whole."""
+    message = f"Images must be at most {export.SIDE} pixels high and wide"
+    for size in ((2**16, 1), (1, 2**16), (2**16, 2**16), (2**31 - 1, 2**31 - 1)):
+        assert_refused(served["digits"], png(*size, rows=b""), message)
+    for size in ((2**15, 8), (8, 2**15), (2**15, 2**15)):
+        assert_refused(served["digits"], jpeg(*size), message)
+    # As signed numbers these are negative. The decoder refuses them by the header.
+    assert_refused(served["digits"], png(2**32 - 1, 2**32 - 1, rows=b""), "Invalid PNG")
+
+
+def test_a_header_that_comes_late_is_refused(served):
+    """A chunk before it would be read in its place, and TensorFlow passes over such chunks."""
+    small = struct.pack(">IIBBBBB", 1, 1, 1, 0, 0, 0, 0)
+    content = png(export.SIDE + 1, 1, before=chunk(b"fiLl", small))
+    assert tf.io.decode_png(content, 1).shape == (export.SIDE + 1, 1, 1)
+    assert_refused(served["digits"], content, "Images must be PNG or JPEG files")
+
+
+@pytest.mark.parametrize("rate", [0, 1, 7999, 44100, 2**31 - 1])
+def test_sounds_of_another_rate_are_refused(served, rate):
+    message = rf"Sounds must have {export.RATE} samples per second. Received:\D*{rate}\b"
+    assert_refused(served["sounds"], wav(bytes(64), rate), message)
+
+
+@pytest.mark.parametrize("channels", [1, 2**15 - 1])
+def test_sounds_without_samples_are_refused(served, channels):
+    message = "Sounds must have at least one sample"
+    assert_refused(served["sounds"], wav(b"", channels=channels), message)
+
+
+def test_sounds_of_many_channels_take_no_more_than_what_is_in_them(written):
+    """Filling up each channel of one frame would take 268 MB, for a file of 64 kB."""
+    sound = export.read_sound(wav(b"\xff\x7f" * (2**15 - 1), channels=2**15 - 1))
+    assert sound.shape == (export.SAMPLES,)
+    np.testing.assert_allclose(sound, np.eye(1, export.SAMPLES)[0], atol=1e-4)
+
+
+def test_monotony_is_read(served):
+    """Black, white, silence, and the loudest: nothing that a file holds gives NaN."""
+    for grey in (0, 255):
+        assert_read(served["digits"], tf.io.encode_png(np.full((9, 9, 1), grey, "uint8")).numpy())
+    for sample in (b"\0\0", b"\xff\x7f", b"\0\x80"):
+        assert_read(served["sounds"], wav(sample * export.SAMPLES))
 
 
 @needs_api
@@ -177,7 +295,7 @@ class RestHandler(http.server.BaseHTTPRequestHandler):
     def predict(self):
         (name,) = re.fullmatch(r"/v1/models/(\w+):predict", self.path).groups()
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        assert request["signature_name"] == "serving_default"
+        assert request.get("signature_name", "serving_default") == "serving_default"
         content = [base64.b64decode(row["b64"], validate=True) for row in request["instances"]]
         outputs = self.server.served[name](content=tf.constant(content))
         columns = {key: y.numpy().tolist() for key, y in outputs.items()}
@@ -189,13 +307,22 @@ class RestHandler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+@contextlib.contextmanager
+def in_threads(handler):
+    """The address of a server that answers by this handler."""
+    with http.server.ThreadingHTTPServer(("localhost", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        try:
+            yield server, f"http://localhost:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
 @pytest.fixture(scope="module")
 def rest_server(served):
-    with http.server.ThreadingHTTPServer(("localhost", 0), RestHandler) as server:
+    with in_threads(RestHandler) as (server, address):
         server.served = served
-        threading.Thread(target=server.serve_forever).start()
-        yield f"http://localhost:{server.server_port}"
-        server.shutdown()
+        yield address
 
 
 @pytest.mark.parametrize("model", ["digits", "sounds"])
@@ -207,18 +334,119 @@ def test_rest_client(rest_server, requests, model):
 
 def test_rest_client_says_what_the_server_says(rest_server):
     predict = load("client_rest").predict
-    with pytest.raises(RuntimeError, match="Unknown image file format"):
+    with pytest.raises(RuntimeError, match="PNG or JPEG files"):
         predict(rest_server, "digits", [b"no image"])
     with pytest.raises(RuntimeError, match="Servable not found"):
         predict(rest_server, "letters", [b""])
 
 
-def test_rest_client_says_that_nobody_answers(tmp_path):
-    file = tmp_path / "file"
-    file.touch()
-    nobody = f"http://localhost:{free_port()}"
-    with pytest.raises(SystemExit, match=f"^{nobody} does not answer: .*refused"):
-        load("client_rest").main(["digits", str(file), "--server", nobody])
+def gives_up(client, model, *arguments):
+    """What the command of a client ends in: a line on standard error, and 1 for its status."""
+    with pytest.raises(SystemExit) as end:
+        load(f"client_{client}").main([model, *map(str, arguments)])
+    assert isinstance(end.value.code, str)
+    assert len(end.value.code.splitlines()) == 1
+    return end.value.code
+
+
+CLIENTS = ["rest", pytest.param("grpc", marks=needs_api)]
+
+
+def test_a_command_that_gives_up_shows_no_traceback(tmp_path):
+    command = [sys.executable, SERVING / "client_rest.py", "digits", tmp_path / "missing.png"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{tmp_path / 'missing.png'} cannot be read: No such file or directory\n"
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_clients_say_that_a_file_cannot_be_read(client, tmp_path):
+    missing = tmp_path / "missing.png"
+    said = gives_up(client, "digits", missing)
+    assert said == f"{missing} cannot be read: No such file or directory"
+    assert gives_up(client, "digits", tmp_path).startswith(f"{tmp_path} cannot be read: ")
+
+
+@pytest.fixture
+def file(tmp_path):
+    """An empty one."""
+    (tmp_path / "file").touch()
+    return tmp_path / "file"
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_clients_say_that_nobody_answers(client, file):
+    nobody = {"rest": "http://", "grpc": ""}[client] + f"localhost:{free_port()}"
+    said = gives_up(client, "digits", file, "--server", nobody)
+    assert re.match(f"{nobody} does not answer: .*refused", said)
+
+
+def answering(answer):
+    """A server that gives this answer, bytes, to every request."""
+
+    class Handler(RestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.wfile.write(answer)
+
+    return in_threads(Handler)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (400, b'{"error": "No\\n\\tsuch file"}', "HTTP Error 400: Bad. No such file"),
+        (400, b'{"error": "caf\xe9"}', "HTTP Error 400: Bad. caf\ufffd"),
+        (502, b"<p>\nBad\xff gateway\n</p>", "HTTP Error 502: Bad. <p> Bad\ufffd gateway </p>"),
+        (503, b"", "HTTP Error 503: Bad. "),
+        (500, b"no" * 1000, "HTTP Error 500: Bad. " + "no" * 250),
+    ],
+)
+def test_rest_client_says_what_is_wrong_in_a_line(status, body, said, file):
+    with answering(b"HTTP/1.0 %d Bad\r\n\r\n" % status + body) as (_, address):
+        assert gives_up("rest", "digits", file, "--server", address) == f"{address} says: {said}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<p>Hello</p>",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'"predictions"',
+        b'{"outputs": []}',
+        b'{"predictions": 1}',
+        b'{"predictions": []}',
+    ],
+)
+def test_rest_client_says_that_it_speaks_to_another_kind_of_server(body, file):
+    with answering(b"HTTP/1.0 200 OK\r\n\r\n" + body) as (_, address):
+        said = gives_up("rest", "digits", file, "--server", address)
+    assert said.startswith(f"{address} does not answer as a model server does: ")
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"Hello\r\n", b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n{}"]
+)
+def test_rest_client_says_that_an_answer_breaks_off(answer, file):
+    with answering(answer) as (_, address):
+        said = gives_up("rest", "digits", file, "--server", address)
+    assert said.startswith(f"{address} does not answer: ")
+
+
+@pytest.mark.parametrize("server", ["localhost", "localhost:8501", "http://", "http://a b"])
+def test_rest_client_says_that_an_address_is_none(server, file):
+    said = gives_up("rest", "digits", file, "--server", server)
+    assert said.startswith(f"{server} does not answer: ")
+
+
+@pytest.mark.parametrize("row", [[0.5], {"scores": [1]}, {"label": "1", "scores": []}], ids=str)
+def test_rest_client_says_that_a_model_is_of_another_kind(row, file):
+    body = json.dumps({"predictions": [row]}).encode()
+    with answering(b"HTTP/1.0 200 OK\r\n\r\n" + body) as (_, address):
+        said = gives_up("rest", "digits", file, "--server", address)
+    assert said == "digits gives no label with scores for each file."
 
 
 def test_rest_client_prints_a_line_a_file(rest_server, requests, tmp_path, capsys):
@@ -276,14 +504,22 @@ def test_grpc_client_takes_answers_above_4_mb(grpc_server):
 
 
 @needs_api
-def test_grpc_client_says_what_is_wrong(grpc_server, tmp_path):
-    with pytest.raises(RuntimeError, match=f"(?s)^{grpc_server} says: .*Unknown image file format"):
+def test_grpc_client_says_what_is_wrong(grpc_server):
+    with pytest.raises(RuntimeError, match=f"^{grpc_server} says: .*PNG or JPEG files"):
         load("client_grpc").predict(grpc_server, "digits", [b"no image"])
-    file = tmp_path / "file"
-    file.touch()
-    nobody = f"localhost:{free_port()}"
-    with pytest.raises(SystemExit, match=f"^{nobody} says: UNAVAILABLE, "):
-        load("client_grpc").main(["digits", str(file), "--server", nobody])
+
+
+@needs_api
+def test_grpc_client_says_that_it_speaks_to_another_kind_of_server(rest_server, file):
+    server = rest_server.removeprefix("http://")
+    said = gives_up("grpc", "digits", file, "--server", server)
+    assert said.startswith(f"{server} does not answer: ")
+
+
+@needs_api
+def test_grpc_client_says_that_a_model_is_of_another_kind(grpc_server, file):
+    said = gives_up("grpc", "large", file, "--server", grpc_server)
+    assert said == "large gives no label with scores for each file."
 
 
 @needs_api
@@ -378,3 +614,51 @@ def test_tensorflow_serving_itself(written, requests, model):
                 assert_answers(labels, answers["scores"], expected)
         finally:
             server.terminate()
+
+
+# The page
+
+ROOT = SERVING.parents[1]
+PAGE = (ROOT / "docs" / "serving.md").read_text("utf8")
+COMMANDS = re.findall(r"^(?:python|curl) (?:.*\\\n)*.*", PAGE, re.MULTILINE)
+
+
+def test_the_pages_digit_is_one_of_the_bundled(served):
+    content = (SERVING / "digit.png").read_bytes()
+    with np.load(export.DIGITS) as data:
+        image = tf.io.decode_png(content).numpy()[..., 0]
+        (same,) = np.nonzero((data["images"] == image).all((1, 2)))
+        assert data["labels"][same] == [4]
+    assert_read(served["digits"], content)
+
+
+def test_the_pages_files_are_there():
+    paths = set(re.findall(r"examples/serving/[\w.]+", PAGE)) - {"examples/serving/models"}
+    assert len(paths) > 4
+    assert [path for path in paths if not (ROOT / path).is_file()] == []
+
+
+def test_the_pages_limits_are_those_of_the_graph():
+    assert f"{export.SIDE:,} pixels" in PAGE
+    assert f"2^{export.BYTES.bit_length() - 1} bytes" in PAGE
+    assert f"{export.RATE:,} samples per second" in PAGE
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_pages_clients_run(client, request, monkeypatch, capsys):
+    (command,) = [line for line in COMMANDS if f"client_{client}.py" in line]
+    _, script, *arguments = shlex.split(command, comments=True)
+    monkeypatch.chdir(ROOT)
+    server = request.getfixturevalue(f"{client}_server")
+    load(Path(script).stem).main([*arguments, "--server", server])
+    assert re.fullmatch(r"examples/serving/digit.png: \d \(\d+\.\d%\)\n", capsys.readouterr().out)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on the PATH")
+def test_the_pages_curl_runs(rest_server):
+    (command,) = [line for line in COMMANDS if line.startswith("curl")]
+    assert "localhost:8501/" in command
+    command = command.replace("localhost:8501", rest_server.removeprefix("http://"))
+    done = subprocess.run(command, shell=True, capture_output=True, check=True, cwd=ROOT)
+    (prediction,) = json.loads(done.stdout)["predictions"]
+    assert prediction["label"] in list("0123456789")

@@ -15,6 +15,9 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 # A client refuses answers above 4 MB unless told otherwise; -1 stands for no limit.
 OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
+# Of a call that reached no server, or one that is too busy.
+SILENCE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
 
 def predict(server, model, contents, timeout=60):
     """What a model says of the contents of files: arrays by name, one row a file."""
@@ -27,7 +30,10 @@ def predict(server, model, contents, timeout=60):
         try:
             response = service.Predict(request, timeout)
         except grpc.RpcError as error:
-            raise RuntimeError(f"{server} says: {error.code().name}, {error.details()}") from error
+            silent = error.code() in SILENCE
+            says = "does not answer:" if silent else f"says: {error.code().name},"
+            details = " ".join(str(error.details()).split())[:500]  # in a line
+            raise RuntimeError(f"{server} {says} {details}") from error
     return {name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()}
 
 
@@ -37,13 +43,21 @@ def main(argv=None):
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--server", default="localhost:8500")
     args = parser.parse_args(argv)
-    contents = [file.read_bytes() for file in args.files]
+    try:
+        contents = [file.read_bytes() for file in args.files]
+    except OSError as error:
+        sys.exit(f"{error.filename} cannot be read: {error.strerror}")
     try:
         answers = predict(args.server, args.model, contents)
     except RuntimeError as error:
         sys.exit(str(error))
-    for file, label, scores in zip(args.files, answers["label"], answers["scores"], strict=True):
-        print(f"{file}: {label.decode()} ({scores.max():.1%})")
+    try:
+        labels = [label.decode(errors="replace") for label in answers["label"]]
+        said = zip(args.files, labels, answers["scores"].max(-1), strict=True)
+        lines = [f"{file}: {label} ({score:.1%})" for file, label, score in said]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        sys.exit(f"{args.model} gives no label with scores for each file.")
+    print(*lines, sep="\n")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ HERE = Path(__file__).parent
 DIGITS = HERE.parent / "data" / "mnist_5k.npz"
 SIZE = (28, 28)  # of an image
 RATE, SAMPLES = 8000, 2048  # of a sound
+BYTES, SIDE = 2**20, 2048  # of a file, and pixels of an image on a side, at most
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # how such a file begins, up to the image's size
 HELD_OUT = 500
 WARM_UP = (1, 32)  # requests of one file, and of the most that the server puts together
 
@@ -41,19 +43,48 @@ def sounds(count, rng):
     return (0.5 * x + 0.02 * rng.standard_normal(x.shape)).astype("float32"), rises
 
 
+def require(condition, message, *received):
+    """A context for what is computed where the condition holds, and refused elsewhere."""
+    data = [f"{message} Received:" if received else message, *received]
+    return tf.control_dependencies([tf.debugging.Assert(condition, data)])
+
+
+def png_size(content):
+    """Height and width of a PNG image: its header has them first, the width before the height."""
+    size = tf.strings.substr(content, len(PNG), 8)
+    return tf.io.decode_raw(size, tf.int32, little_endian=False, fixed_length=8)[::-1]
+
+
+def jpeg_size(content):
+    """Height and width of a JPEG image, which stand anywhere in its header."""
+    return tf.io.extract_jpeg_shape(content)[:2]
+
+
 def read_image(content):
-    """A PNG or JPEG file of any size, as grey values in [0, 1]."""
-    image = tf.io.decode_image(content, channels=1, expand_animations=False)
+    """A PNG or JPEG file, resized, as grey values in [0, 1].
+
+    A small file may hold billions of pixels, so its header is asked for their number first.
+    """
+    is_png = tf.strings.substr(content, 0, len(PNG)) == PNG
+    is_jpeg = tf.io.is_jpeg(content)
+    with require(is_png | is_jpeg, "Images must be PNG or JPEG files."):
+        size = tf.cond(is_png, lambda: png_size(content), lambda: jpeg_size(content))
+    message = f"Images must be at most {SIDE} pixels high and wide."
+    with require(tf.reduce_max(size) <= SIDE, message, size):
+        image = tf.io.decode_image(content, channels=1, expand_animations=False)
     image.set_shape((None, None, 1))
     return tf.image.resize(image, SIZE, antialias=True)[..., 0] / 255
 
 
 def read_sound(content):
     """A wav file, cut or filled with silence to the samples that the model takes."""
-    sound, rate = tf.audio.decode_wav(content, desired_samples=SAMPLES)
-    message = f"Sounds must have {RATE} samples a second."
-    with tf.control_dependencies([tf.debugging.assert_equal(rate, RATE, message)]):
-        return tf.reduce_mean(sound, 1)
+    sound, rate = tf.audio.decode_wav(content)
+    with (
+        require(rate == RATE, f"Sounds must have {RATE} samples per second.", rate),
+        require(tf.shape(sound)[0] > 0, "Sounds must have at least one sample."),
+    ):
+        sound = tf.reduce_mean(sound, 1)[:SAMPLES]
+    return tf.pad(sound, [[0, SAMPLES - tf.shape(sound)[0]]])
 
 
 def learn(scattering, classes, x, labels, epochs):
@@ -75,8 +106,10 @@ def export(model, read, labels, folder):
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, "content")])
     def serve(content):
-        # Files are read one by one; what is in them is scattered together.
-        x = tf.map_fn(read, content, fn_output_signature=tf.float32, parallel_iterations=8)
+        length = tf.reduce_max(tf.strings.length(content))
+        with require(length <= BYTES, f"Files must have at most {BYTES} bytes.", length):
+            # Files are read one by one; what is in them is scattered together.
+            x = tf.map_fn(read, content, fn_output_signature=tf.float32, parallel_iterations=8)
         scores = model(tf.ensure_shape(x, model.input_shape))
         return {"label": tf.gather(labels, tf.argmax(scores, -1)), "scores": scores}
 
