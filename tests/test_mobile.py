@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 from layers import CASES, Case
 
-from keras_scattering import Scattering1D, _products
+from keras_scattering import Scattering1D
+from keras_scattering.engine import matrix_fourier
 
 LONG = Case("1d-long", Scattering1D, {"J": 3}, (1000,))  # its signals are split
 SMALL = [case for case in CASES if case.small]
@@ -45,12 +46,12 @@ def test_products_are_fourier_transforms(size):
     box = tuple((-(n // 3), n // 2 + 1) for n in size)
     index = np.ix_(*[np.arange(*span) % n for span, n in zip(box, size, strict=True)])
     wanted = np.fft.fftn(u, axes=axes)[(..., *index)]
-    actual = _products.lines(tf.constant(u), box)
+    actual = matrix_fourier.lines(tf.constant(u), box)
     assert_close(actual, np.stack([wanted.real, wanted.imag]), 1e-13)
 
     planes = rng.standard_normal((2, 2, 3, *size))
     wanted = np.fft.ifftn(planes[0] + 1j * planes[1], axes=axes, norm="forward")
-    actual = _products.inverse(tf.constant(planes), rank)
+    actual = matrix_fourier.inverse(tf.constant(planes), rank)
     assert_close(actual, [wanted.real, wanted.imag], 1e-13)
 
 

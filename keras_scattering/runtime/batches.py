@@ -70,6 +70,7 @@ class Batched:
         deal = self._deal_compiled if mode.xla else self._deal
         self._recomputed = Recomputed(Task(function, outputs), deal)
 
+    @tf.autograph.experimental.do_not_convert  # there is nothing to convert, at a cost
     def __call__(self, x: tf.Tensor, shared: Tensors) -> list[tf.Tensor]:
         """What the function makes of signals (batch, *size)."""
         if not self._mode.xla:
