@@ -51,8 +51,12 @@ def test_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
 # Names
 
 
+MATHEMATICS = (ROOT / "docs/mathematics.md").read_text("utf8")
 DESIGN = {page.name: page.read_text("utf8") for page in sorted((ROOT / "docs/design").glob("*.md"))}
 PACKAGE = ROOT / "keras_scattering"
+POINTER = re.compile(
+    r"<small>(?:Computed|Tested) by\s+((?:`[\w.]+`(?: and )?)+)\s+in\s+`([\w/]+\.py)`\.</small>"
+)
 # Names in the design that are neither the package's nor TensorFlow's public ones.
 FOREIGN = {"executor_type", "tf.data", "thread_count"}
 
@@ -72,6 +76,20 @@ def defined(path):
 
     visit(ast.parse(path.read_text("utf8")).body)
     return names
+
+
+def test_formulas_point_to_the_code_that_computes_them():
+    pointers = POINTER.findall(MATHEMATICS)
+    assert len(pointers) == MATHEMATICS.count("<small>")
+    for names, path in pointers:
+        assert set(re.findall(r"`(.+?)`", names)) <= defined(ROOT / path), path
+
+
+def test_every_formula_has_such_a_pointer():
+    """At once, or after the formulas that follow it at once."""
+    _, *after = re.split(r"\$\$.+?\$\$\s+", MATHEMATICS, flags=re.DOTALL)
+    assert after
+    assert [text[:80] for text in after if text and not text.startswith("<small>")] == []
 
 
 def public(name):
