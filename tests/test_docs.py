@@ -1,11 +1,13 @@
-"""The Python in the README and in the pages of the documentation runs, and prints what it says."""
+"""The documentation agrees with the code: what it runs and prints, and the names that it names."""
 
+import ast
 import contextlib
 import io
 import re
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 import keras_scattering
 
@@ -44,6 +46,92 @@ def test_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(compile(code, str(page), "exec"), names)
         assert printed.getvalue().splitlines() == PRINT.findall(code)
+
+
+# Names
+
+
+MATHEMATICS = (ROOT / "docs/mathematics.md").read_text("utf8")
+DESIGN = {page.name: page.read_text("utf8") for page in sorted((ROOT / "docs/design").glob("*.md"))}
+PACKAGE = ROOT / "keras_scattering"
+POINTER = re.compile(
+    r"<small>(?:Computed|Tested) by\s+((?:`[\w.]+`(?: and )?)+)\s+in\s+`([\w/]+\.py)`\.</small>"
+)
+# Names in the design that are neither the package's nor TensorFlow's public ones.
+FOREIGN = {"executor_type", "tf.data", "thread_count"}
+
+
+def defined(path):
+    """Names that a module defines: its functions, classes and constants, `Class.method`, fields."""
+    names = set()
+
+    def visit(body, prefix=""):
+        for node in body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                names.add(prefix + node.name)
+            if isinstance(node, ast.ClassDef):
+                visit(node.body, f"{prefix}{node.name}.")
+            targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
+            names.update(prefix + target.id for target in targets if isinstance(target, ast.Name))
+
+    visit(ast.parse(path.read_text("utf8")).body)
+    return names
+
+
+def test_formulas_point_to_the_code_that_computes_them():
+    pointers = POINTER.findall(MATHEMATICS)
+    assert len(pointers) == MATHEMATICS.count("<small>")
+    for names, path in pointers:
+        assert set(re.findall(r"`(.+?)`", names)) <= defined(ROOT / path), path
+
+
+def test_every_formula_has_such_a_pointer():
+    """At once, or after the formulas that follow it at once."""
+    _, *after = re.split(r"\$\$.+?\$\$\s+", MATHEMATICS, flags=re.DOTALL)
+    assert after
+    assert [text[:80] for text in after if text and not text.startswith("<small>")] == []
+
+
+def public(name):
+    """Whether TensorFlow has a name, in full or as that of an operation."""
+    value = tf
+    for part in name.removeprefix("tf.").split("."):
+        value = getattr(value, part, None)
+    return value is not None or hasattr(tf.raw_ops, name) or hasattr(tf.math, name)
+
+
+def exists(code, known):
+    """Whether a path, or a name, that a page sets as code exists; other code is taken as it is."""
+    if "/" in code:
+        return (PACKAGE / code).exists() or (ROOT / code).exists()
+    name = re.fullmatch(r"([A-Za-z_][\w.]*)(?:\(.*\))?", code)
+    return not name or name[1] in known | FOREIGN or public(name[1])
+
+
+@pytest.mark.parametrize("page", DESIGN)
+def test_the_names_of_the_design_exist(page):
+    modules = sorted(PACKAGE.rglob("*.py"))
+    known = {part for module in modules for part in module.relative_to(ROOT).with_suffix("").parts}
+    for module in modules:
+        tree = ast.walk(ast.parse(module.read_text("utf8")))
+        arguments = {node.arg for node in tree if isinstance(node, ast.arg)}
+        names = defined(module)
+        known |= names | arguments | {name.split(".")[-1] for name in names}
+    prose = re.sub(r"^```.*?^```$", "", DESIGN[page], flags=re.DOTALL | re.MULTILINE)
+    assert [c for c in re.findall(r"`([^`\n]+)`", prose) if not exists(c, known)] == []
+
+
+def test_the_design_lists_every_module():
+    tree = re.search(r"^```text\n(.*?)^```$", DESIGN["index.md"], re.DOTALL | re.MULTILINE)[1]
+    listed, folder = set(), None
+    for indent, name in re.findall(r"^( {2,4})(\S+)", tree, re.MULTILINE):
+        if len(indent) == 2:
+            folder = name
+        listed.add(name if len(indent) == 2 else folder + name)
+    inside = ("engine/", "filters/", "layers/", "plans/", "runtime/")
+    there = {f"{f}{path.stem}" for f in inside for path in (PACKAGE / f).glob("[!_]*.py")}
+    there |= {path.stem for path in PACKAGE.glob("[!_]*") if f"{path.stem}/" not in inside}
+    assert listed == there | set(inside)
 
 
 def test_the_api_page_shows_every_public_name():
