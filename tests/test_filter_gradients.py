@@ -67,9 +67,9 @@ def test_it_is_the_limit_of_differences(case):
         direction = rng.standard_normal(weight.shape) * kept
         values = []
         for sign in (1, -1):
-            weight.assign(kept + sign * step * direction)
+            weight.value.assign(kept + sign * step * direction)
             values.append(energy(layer, x).numpy())
-        weight.assign(kept)
+        weight.value.assign(kept)
         difference = (values[0] - values[1]) / (2 * step)
         scale = np.linalg.norm(slope) * np.linalg.norm(direction) + 1e-3
         np.testing.assert_allclose(np.vdot(slope, direction), difference, atol=1e-6 * scale)

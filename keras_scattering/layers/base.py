@@ -2,6 +2,8 @@
 
 import abc
 import functools
+import os
+import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -11,11 +13,13 @@ import tensorflow as tf
 
 from keras_scattering import _validate
 from keras_scattering.engine.cascade import scattering, separate
+from keras_scattering.layers.filters import Filter
 from keras_scattering.layers.signals import Shape, Signals
 from keras_scattering.layers.units import in_seconds
 from keras_scattering.plans.plan import Design, Domain, Plan
 from keras_scattering.runtime.batches import Batched
 from keras_scattering.runtime.mode import Mode
+from keras_scattering.runtime.tensorflow_internals import in_forward_mode
 
 
 class _Built(NamedTuple):
@@ -25,6 +29,7 @@ class _Built(NamedTuple):
     plan: Plan
     design: Design  # its arrays are the layer's weights
     transform: Batched  # of signals and weights
+    process: int  # which has built the layer
 
 
 def _floating(policy: Any) -> Any:
@@ -70,6 +75,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         self._signals = Signals(type(self).__name__, self.rank, self.axes, self.data_format)
         self._state: _Built | None = None
         self._filters: dict[str, keras.Variable] = {}
+        self._building = threading.Lock()
 
     @property
     def dtype_policy(self) -> Any:
@@ -170,16 +176,21 @@ class ScatteringLayer(keras.Layer, abc.ABC):
     def build(self, input_shape: Shape) -> None:
         """Design the filters for signals of the input's size, and keep them as weights."""
         shape = self._batched(input_shape)
+        with self._building:  # first calls may come from many threads
+            if self._state is None or self._state.shape[1:] != shape[1:]:
+                self._design(shape)
+
+    def _design(self, shape: Shape) -> None:
         plan = self._make_plan(self._signals.size(shape))
         design = plan.design(np.dtype(self._precision))
         self._filters = {
-            name: self.add_weight(
-                name=name,
+            name: Filter(
+                lambda *_, array=array, **__: tf.constant(array),
                 shape=array.shape,
                 dtype=self._precision,
-                initializer=lambda *_, array=array, **__: tf.constant(array),
                 trainable=False,
                 autocast=False,
+                name=name,
             )
             for name, array in design.arrays.items()
         }
@@ -192,7 +203,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             images=plan.domain is Domain.PLANE,
             divided=plan.domain is Domain.SOLID,
         )
-        self._state = _Built((None, *shape[1:]), plan, design, transform)
+        self._state = _Built((None, *shape[1:]), plan, design, transform, os.getpid())
 
     def _transform(
         self,
@@ -227,7 +238,13 @@ class ScatteringLayer(keras.Layer, abc.ABC):
 
     def call(self, inputs: Any) -> Any:
         """Scattering coefficients of a batch of signals, or of a single one."""
-        shape, plan, design, transform = self._state  # type: ignore[misc]  # Keras has built it
+        shape, plan, design, transform, process = self._state  # type: ignore[misc]  # Keras has built it
+        if process != os.getpid():
+            raise RuntimeError(
+                f"Layer {self.name!r} was built before this process was forked, and TensorFlow's "
+                "threads do not survive a fork: start processes by the method 'spawn', or build "
+                "the layer in them."
+            )
         x = tf.convert_to_tensor(inputs)
         if x.shape.rank is None:
             raise ValueError(
@@ -236,7 +253,11 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             )
         self._check(tuple(x.shape), x.dtype.name)
         single = len(x.shape) == len(shape) - 1
-        x = tf.cast(x[None] if single else x, self._precision)
+        x = x[None] if single else x
+        # A served graph checks no shapes by itself: it would answer for a scrambled signal.
+        if not in_forward_mode(x):  # which has no derivative of such a check
+            x = tf.ensure_shape(x, shape)
+        x = tf.cast(x, self._precision)
         axis = self._signals.channel_axis(shape)
         channels = None if axis is None else x.shape[axis]
         weights = [tf.convert_to_tensor(weight) for weight in self._filters.values()]

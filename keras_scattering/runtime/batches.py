@@ -26,7 +26,7 @@ from keras_scattering.runtime.parts import (
     in_turn,
     traced,
 )
-from keras_scattering.runtime.tensorflow_internals import map_on_threads
+from keras_scattering.runtime.tensorflow_internals import in_forward_mode, map_on_threads
 
 # Real samples of the largest set of signals of a part: their temporaries fit in a cache. Images
 # are computed in smaller pieces, which are joined again. In XLA clusters a quarter of the samples
@@ -73,6 +73,8 @@ class Batched:
     @tf.autograph.experimental.do_not_convert  # there is nothing to convert, at a cost
     def __call__(self, x: tf.Tensor, shared: Tensors) -> list[tf.Tensor]:
         """What the function makes of signals (batch, *size)."""
+        if in_forward_mode(x):  # parts have no derivative in it
+            return self._function(dataclasses.replace(self._mode, xla=False), [x], shared)
         if not self._mode.xla:
             # There is nothing to deal out, and nothing to gain from computing it anew.
             whole = x.shape[0] <= self._most() if tf.executing_eagerly() else x.shape[0] == 1

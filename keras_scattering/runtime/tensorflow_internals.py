@@ -13,9 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 try:
+    from tensorflow.python.eager import forwardprop_util as _forwardprop
     from tensorflow.python.eager import record as _record
 except ImportError:
-    _record = None
+    _forwardprop = _record = None
 
 # DUCC, the library behind TensorFlow's FFTs, divides a transform of at least this many samples
 # among threads, whatever limit its operation has (`thread_count` in 2.21). Pieces of images stay
@@ -86,6 +87,15 @@ def may_be_differentiated(tensors: Sequence[tf.Tensor]) -> bool:
     if _record.could_possibly_record():
         return bool(_record.should_record_backprop(list(tensors)))
     return not tf.executing_eagerly()
+
+
+def in_forward_mode(x: tf.Tensor) -> bool:
+    """Whether a `tf.autodiff.ForwardAccumulator` follows a tensor.
+
+    Operations by which parts of a batch are dealt out have no forward derivative. The fallback is
+    to say no: then derivatives in forward mode may be refused, or be zero, in graphs.
+    """
+    return _forwardprop is not None and bool(_forwardprop.pack_tangents([x]).tangents)
 
 
 def keep_freed_memory() -> None:
