@@ -17,9 +17,11 @@ import tensorflow as tf
 from scipy.io import wavfile
 
 from keras_scattering import HarmonicScattering3D, Scattering1D, Scattering2D
-from keras_scattering._extractor import Extractor, Job, load, schema
-from keras_scattering._items import Reader
 from keras_scattering.features import Extracted, extract, read_meta
+from keras_scattering.features.items import Reader
+from keras_scattering.features.models import load
+from keras_scattering.features.parts import Extractor, Job
+from keras_scattering.features.schemas import schema
 
 N, RATE = 64, 8000
 

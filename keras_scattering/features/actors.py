@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_scattering._extractor import Extractor, Job, present, sweep
+from keras_scattering.features.folder import present, sweep
+from keras_scattering.features.parts import Extractor, Job
 
 
 def _import_ray() -> Any:

@@ -1,7 +1,5 @@
-"""Features of more items than memory holds, as Parquet; needs the extra `features`."""
+"""Features of the items of a source, here or on Ray: the whole of it."""
 
-import glob
-import json
 import os
 import warnings
 from collections.abc import Callable
@@ -9,25 +7,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
-
-try:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-except ImportError as error:
-    raise ImportError(
-        "keras_scattering.features needs pyarrow: "
-        f'pip install "keras-scattering[features]". Received: {error}'
-    ) from error
 
 from keras_scattering import _validate
-from keras_scattering._extractor import KEY, Extractor, Job, load, present, schema, sweep
-from keras_scattering._items import Reader
-from keras_scattering._ray import Pool, is_dataset
-
-__all__ = ["Extracted", "extract", "read_meta"]
-
-_ROUNDING = 1e-4  # of a model's answers, on different machines
+from keras_scattering.features.actors import Pool, is_dataset
+from keras_scattering.features.folder import present, refuse_others, sweep
+from keras_scattering.features.items import Reader
+from keras_scattering.features.models import load
+from keras_scattering.features.parts import Extractor, Job
+from keras_scattering.features.schemas import schema, table
+from keras_scattering.features.sources import files
 
 
 class Extracted(NamedTuple):
@@ -126,17 +114,17 @@ def extract(
         _validate.positive("sampling_rate", sampling_rate)
     if actors is not None:
         _validate.positive_int("actors", actors)
-    files = {} if is_dataset(source) else _files(source)
+    named = {} if is_dataset(source) else files(source)
     if read is not None and not callable(read):
         raise ValueError(f"Argument `read` must be a function of a path. Received: read={read!r}")
     loaded = load(model, sampling_rate)
     if isinstance(model, (str, os.PathLike)):
         model = os.path.abspath(model)  # actors have working directories of their own
     reader = Reader(loaded.shape, loaded.dtype, sampling_rate, read)
-    job = Job(model, reader, schema(loaded, _table(meta)), Path(folder).absolute(), batch_size)
+    job = Job(model, reader, schema(loaded, table(meta)), Path(folder).absolute(), batch_size)
     there = _prepare(job)
-    missing = {name: path for name, path in files.items() if name not in there}
-    skipped = len(files) - len(missing)
+    missing = {name: path for name, path in named.items() if name not in there}
+    skipped = len(named) - len(missing)
     if is_dataset(source):
         pool = Pool(job, actors or 1, actor_options or {}, verbose)
         done, skipped, bad = pool.run(source, part_size, there)
@@ -154,113 +142,12 @@ def extract(
     return Extracted(done, skipped, bad)
 
 
-def read_meta(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """The paths' metadata that the schema of extracted features holds, as `layer.meta()` gives it.
-
-    `pandas.DataFrame(read_meta(path))` makes a table of it. It is empty where `extract` was given a
-    model that has not just one scattering layer, or a SavedModel, and no `meta`.
-
-    Args:
-        path: A folder of features, or a Parquet file that it holds or that was made of such.
-
-    Returns:
-        The columns, by name: one row a path, in the order of the coefficients.
-
-    Raises:
-        ValueError: If the file, or the folder, holds no extracted features.
-
-    Example:
-
-    >>> import tempfile
-    >>> import numpy as np
-    >>> from keras_scattering import Scattering1D
-    >>> from keras_scattering.features import extract, read_meta
-    >>> layer = Scattering1D(J=2)
-    >>> layer.build((None, 16))
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     np.save(f"{folder}/noise.npy", np.random.default_rng(0).standard_normal(16))
-    ...     _ = extract([f"{folder}/noise.npy"], layer, folder, verbose=False)
-    ...     meta = read_meta(folder)
-    >>> meta["order"]
-    array([0, 1, 1, 1])
-    """
-    parts = sorted(Path(path).glob("*.parquet")) if os.path.isdir(path) else [path]
-    try:
-        said = (pq.read_schema(parts[0]).metadata or {}).get(KEY) if parts else None
-    except (OSError, pa.ArrowInvalid):
-        said = None
-    if said is None:
-        raise ValueError(f"Argument `path` must be of extracted features. Received: path={path!r}")
-    meta = json.loads(said)["meta"]
-    return {name: np.array(values, dtype) for name, (dtype, values) in meta.items()}
-
-
-def _table(meta: Any) -> dict[str, np.ndarray] | None:
-    """Metadata as columns, of a dictionary or a DataFrame; None if none is given."""
-    if meta is None:
-        return None
-    try:
-        columns = {name: np.asarray(column) for name, column in dict(meta).items()}
-    except (TypeError, ValueError):
-        columns = None
-    if columns is None or len({column.shape for column in columns.values()}) > 1:
-        raise ValueError(
-            "Argument `meta` must be a dictionary of columns of one length. "
-            f"Received: meta={meta!r}"
-        )
-    return columns
-
-
-# The folder
-
-
 def _prepare(job: Job) -> frozenset[str]:
     """Ids that the job's folder has, which must be of the same model."""
     job.folder.mkdir(parents=True, exist_ok=True)
     sweep(job.folder)
-    parts = sorted(job.folder.glob("part-*.parquet"))
-    if not parts:
-        return frozenset()
-    theirs = pq.read_schema(parts[0])
-    if KEY not in (theirs.metadata or {}):
-        raise ValueError(
-            "Argument `folder` must not have Parquet files of something else. "
-            f"Received: folder={str(job.folder)!r}, with {parts[0].name}"
-        )
-    ours, known = (json.loads((s.metadata or {})[KEY]) for s in (job.schema, theirs))
-    answers, answered = np.array(ours["answer"]), np.array(known["answer"])
-    if not (
-        job.schema.equals(theirs)
-        and (np.abs(answers - answered) <= _ROUNDING * answers[:, :1]).all()
-        and all(ours["meta"][n] == known["meta"][n] for n in ours["meta"].keys() & known["meta"])
-    ):
-        raise ValueError(
-            "Argument `folder` must not have features of another model, nor of the same one with "
-            "other settings, another sampling rate or other metadata. "
-            f"Received: folder={str(job.folder)!r}"
-        )
+    refuse_others(job.folder, job.schema)
     return frozenset(present(job.folder))
-
-
-# In this process
-
-
-def _files(source: Any) -> dict[str, str]:
-    """Paths by id, of a glob or a list."""
-    if isinstance(source, (str, os.PathLike)):
-        names = sorted(glob.glob(os.fspath(source), recursive=True))
-    elif isinstance(source, (list, tuple)) and all(
-        isinstance(name, (str, os.PathLike)) for name in source
-    ):
-        names = [os.fspath(name) for name in source]
-    else:
-        raise ValueError(
-            "Argument `source` must be a glob, a list of paths, or a Ray dataset. "
-            f"Received: source={source!r}"
-        )
-    if not names:
-        raise ValueError(f"Argument `source` must name some files. Received: source={source!r}")
-    return {name: os.path.abspath(name) for name in names}
 
 
 def _here(

@@ -1,0 +1,97 @@
+"""One block of items as one Parquet file of features."""
+
+import contextlib
+import hashlib
+import json
+import os
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from keras_scattering.features.items import Reader
+from keras_scattering.features.models import Loaded, columns, load
+
+
+class Job(NamedTuple):
+    """All that a process needs to know in order to extract features."""
+
+    model: Any
+    reader: Reader
+    schema: pa.Schema
+    folder: Path
+    batch_size: int
+
+
+class Extractor:
+    """Has a model loaded, and writes the features of one block after the other.
+
+    A block that is computed a second time, because the process that had it died, replaces the file
+    of the first time: its name follows from the ids in it.
+    """
+
+    def __init__(self, job: Job, loaded: Loaded | None = None):
+        self.job = job
+        self.loaded = loaded or load(job.model)
+
+    def write(
+        self, items: Iterable[tuple[str, Any]], progress: Callable[[int], Any] = lambda n: None
+    ) -> tuple[int, dict[str, str]]:
+        """How many of the items are written; and the bad ones, with what is wrong with them."""
+        items, size = list(items), self.job.batch_size
+        bad, done = {}, 0
+        refuse_twice([name for name, _ in items])
+        digest = hashlib.sha256(json.dumps([name for name, _ in items]).encode()).hexdigest()
+        with self._part(f"part-{digest[:32]}.parquet") as write:
+            for start in range(0, len(items), size):
+                ids, values = zip(*items[start : start + size], strict=True)
+                good, wrong = self.job.reader.read_all(list(ids), list(values))
+                bad |= wrong
+                if good:
+                    write(self._table(good))
+                done += len(good)
+                progress(len(ids))
+        return done, bad
+
+    def _table(self, arrays: dict[str, np.ndarray]) -> pa.Table:
+        tensors = columns(self.loaded.run(np.stack(list(arrays.values()))))
+        data: list[Any] = [pa.array(list(arrays), pa.string())]
+        for name, y in tensors.items():
+            numbers = pa.array(y.reshape(-1))
+            kind = self.job.schema.field(name).type
+            rows = pa.FixedSizeListArray.from_arrays(numbers, kind.storage_type.list_size)
+            data.append(pa.ExtensionArray.from_storage(kind, rows))
+        return pa.table(data, schema=self.job.schema)
+
+    @contextlib.contextmanager
+    def _part(self, name: str) -> Iterator[Callable[[pa.Table], None]]:
+        """A Parquet file that is there whole or not at all; none if nothing is written to it."""
+        temporary = self.job.folder / f".{name}.{uuid.uuid4().hex}"
+        writers = []
+
+        def write(table: pa.Table) -> None:
+            if not writers:
+                writers.append(pq.ParquetWriter(temporary, self.job.schema))
+            writers[0].write_table(table)
+
+        try:
+            yield write
+            for writer in writers:
+                writer.close()
+                os.replace(temporary, self.job.folder / name)
+        finally:
+            for writer in writers:
+                writer.close()
+            temporary.unlink(missing_ok=True)
+
+
+def refuse_twice(ids: list[str]) -> None:
+    """An id names one item."""
+    if len(set(ids)) < len(ids):
+        name, count = Counter(ids).most_common(1)[0]
+        raise ValueError(f"Each item needs an id of its own. Received: {name!r} {count} times")
