@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_scattering.features.folder import present, sweep
 from keras_scattering.features.parts import Extractor, Job
 
 
@@ -84,8 +83,6 @@ class Pool(NamedTuple):
                 bad |= json.loads(report["bad"])
         finally:
             context.enable_progress_bars = bars
-        sweep(self.job.folder)
-        present(self.job.folder)  # refuses an id that two blocks have had
         return done, skipped, bad
 
     def run_files(self, files: dict[str, str], part_size: int) -> tuple[int, int, dict[str, str]]:

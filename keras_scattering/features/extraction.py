@@ -10,7 +10,7 @@ import keras
 
 from keras_scattering import _validate
 from keras_scattering.features.actors import Pool, is_dataset
-from keras_scattering.features.folder import present, refuse_others, sweep
+from keras_scattering.features.folder import present, taken
 from keras_scattering.features.items import Reader
 from keras_scattering.features.models import load
 from keras_scattering.features.parts import Extractor, Job
@@ -121,17 +121,20 @@ def extract(
     if isinstance(model, (str, os.PathLike)):
         model = os.path.abspath(model)  # actors have working directories of their own
     reader = Reader(loaded.shape, loaded.dtype, sampling_rate, read)
-    job = Job(model, reader, schema(loaded, table(meta)), Path(folder).absolute(), batch_size)
-    there = _prepare(job)
-    missing = {name: path for name, path in named.items() if name not in there}
-    skipped = len(named) - len(missing)
-    if is_dataset(source):
+    columns, place = schema(loaded, table(meta)), Path(folder).absolute()
+    with taken(place) as scratch:
+        there = frozenset(present(place, columns))
+        missing = {name: path for name, path in named.items() if name not in there}
+        skipped = len(named) - len(missing)
+        job = Job(model, reader, columns, place, scratch, batch_size)
         pool = Pool(job, actors or 1, actor_options or {}, verbose)
-        done, skipped, bad = pool.run(source, part_size, there)
-    elif actors is not None and missing:
-        done, _, bad = Pool(job, actors, actor_options or {}, verbose).run_files(missing, part_size)
-    else:
-        done, bad = _here(missing, part_size, verbose, Extractor(job, loaded))
+        if is_dataset(source):
+            done, skipped, bad = pool.run(source, part_size, there)
+        elif actors is not None and missing:
+            done, _, bad = pool.run_files(missing, part_size)
+        else:
+            done, bad = _here(missing, part_size, verbose, Extractor(job, loaded))
+        _refuse_lost(len(there) + done, present(place, columns))
     if bad:
         first = "; ".join(f"{name} ({reason})" for name, reason in list(bad.items())[:3])
         warnings.warn(
@@ -142,12 +145,13 @@ def extract(
     return Extracted(done, skipped, bad)
 
 
-def _prepare(job: Job) -> frozenset[str]:
-    """Ids that the job's folder has, which must be of the same model."""
-    job.folder.mkdir(parents=True, exist_ok=True)
-    sweep(job.folder)
-    refuse_others(job.folder, job.schema)
-    return frozenset(present(job.folder))
+def _refuse_lost(count: int, there: list[str]) -> None:
+    """Blocks of the same ids, in one dataset, are of one name: the last of them is there alone."""
+    if len(there) != count:
+        raise ValueError(
+            "Each item needs an id of its own. "
+            f"Received: {count} items written, of {len(there)} different ids"
+        )
 
 
 def _here(

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from keras_scattering.features.ids import refuse_twice
 from keras_scattering.features.items import Reader
 from keras_scattering.features.models import Loaded, columns, load
 
@@ -25,6 +25,7 @@ class Job(NamedTuple):
     reader: Reader
     schema: pa.Schema
     folder: Path
+    scratch: Path  # in the folder, for what is not whole yet; gone when the run ends
     batch_size: int
 
 
@@ -71,27 +72,35 @@ class Extractor:
     @contextlib.contextmanager
     def _part(self, name: str) -> Iterator[Callable[[pa.Table], None]]:
         """A Parquet file that is there whole or not at all; none if nothing is written to it."""
-        temporary = self.job.folder / f".{name}.{uuid.uuid4().hex}"
+        temporary = self.job.scratch / f"{name}.{uuid.uuid4().hex}"
         writers = []
 
         def write(table: pa.Table) -> None:
             if not writers:
-                writers.append(pq.ParquetWriter(temporary, self.job.schema))
+                schema = self.job.schema
+                writers.append(pq.ParquetWriter(temporary, schema, write_page_checksum=True))
             writers[0].write_table(table)
 
         try:
             yield write
             for writer in writers:
                 writer.close()
-                os.replace(temporary, self.job.folder / name)
+                _put(temporary, self.job.folder / name)
         finally:
             for writer in writers:
                 writer.close()
             temporary.unlink(missing_ok=True)
 
 
-def refuse_twice(ids: list[str]) -> None:
-    """An id names one item."""
-    if len(set(ids)) < len(ids):
-        name, count = Counter(ids).most_common(1)[0]
-        raise ValueError(f"Each item needs an id of its own. Received: {name!r} {count} times")
+def _put(source: Path, target: Path) -> None:
+    """Rename a file, so that it is there, and whole, after a loss of power too."""
+    with open(source, "r+b") as file:
+        os.fsync(file.fileno())
+    os.replace(source, target)
+    if os.name == "nt":
+        return  # Windows opens no folders
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

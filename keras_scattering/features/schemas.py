@@ -36,6 +36,8 @@ def schema(loaded: Loaded, meta: dict[str, Any] | None) -> pa.Schema:
 
 def agree(ours: pa.Schema, theirs: pa.Schema) -> bool:
     """Whether both are of the same columns, model, settings and metadata."""
+    if ours.equals(theirs, check_metadata=True):
+        return True
     said, known = (json.loads((schema.metadata or {})[KEY]) for schema in (ours, theirs))
     meta, their_meta = said["meta"], known["meta"]
     return (
@@ -75,15 +77,15 @@ def read_meta(path: str | os.PathLike) -> dict[str, np.ndarray]:
     >>> meta["order"]
     array([0, 1, 1, 1])
     """
-    parts = sorted(Path(path).glob("*.parquet")) if os.path.isdir(path) else [path]
+    parts = sorted(Path(path).glob("*.parquet")) if os.path.isdir(path) else [Path(path)]
     try:
-        said = (pq.read_schema(parts[0]).metadata or {}).get(KEY) if parts else None
-    except (OSError, pa.ArrowInvalid):
-        said = None
-    if said is None:
-        raise ValueError(f"Argument `path` must be of extracted features. Received: path={path!r}")
-    meta = json.loads(said)["meta"]
-    return {name: np.array(values, dtype) for name, (dtype, values) in meta.items()}
+        meta = json.loads(pq.read_schema(parts[0]).metadata[KEY])["meta"]
+        return {name: np.array(values, dtype) for name, (dtype, values) in meta.items()}
+    except (OSError, ValueError, TypeError, LookupError, pa.ArrowException) as error:
+        raise ValueError(
+            "Argument `path` must be of extracted features. "
+            f"Received: path={path!r}" + "".join(f", with {part.name}" for part in parts[:1])
+        ) from error
 
 
 def table(meta: Any) -> dict[str, np.ndarray] | None:
