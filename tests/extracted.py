@@ -1,9 +1,13 @@
 """Signals as files, and what a folder of their features holds."""
 
+import os
+
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 
 from keras_scattering import Scattering1D
+from keras_scattering.features import extract
 
 N, RATE = 64, 8000
 
@@ -43,3 +47,11 @@ def assert_stored(folder, expected, **tolerances):
 def assert_only_parts(folder):
     """Nothing is left of the runs but what they have made."""
     assert [path.name for path in folder.iterdir() if not path.match("part-*.parquet")] == []
+
+
+def bad_ones(source, layer, folder, **arguments):
+    """What is wrong with the items, by the end of the path; there is a warning, and only one."""
+    with pytest.warns(UserWarning, match="of the items") as caught:
+        result = extract(source, layer, folder, verbose=False, **arguments)
+    assert len(caught) == 1
+    return {os.path.basename(name): reason for name, reason in result.bad.items()}
