@@ -1,5 +1,7 @@
 """A folder of features has one run at a time, and whole parts of one model, or it is refused."""
 
+import importlib.util
+import logging
 import os
 import signal
 import subprocess
@@ -134,6 +136,52 @@ def test_what_outlives_a_killed_run_can_add_nothing(layer, files, folder):
     with pytest.raises(FileNotFoundError):
         extractor.write(items)
     assert_stored(folder, expected(layer, files), atol=1e-6)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None,
+    reason='Ray is not installed: pip install -e ".[ray]"',
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray's own, of its settings
+def test_a_run_on_ray_has_the_folder_alone(layer, files, folder, tmp_path, monkeypatch):
+    import ray.data
+
+    go, started, odd, results = tmp_path / "go", tmp_path / "started", "odd \udcff.npy", []
+
+    def read(path):
+        started.touch()
+        while not go.exists():
+            time.sleep(0.02)
+        return np.load(path)
+
+    def on_ray():
+        source = [*files, odd]
+        options = {"read": read, "actors": 1, "verbose": False}
+        with pytest.warns(UserWarning, match="1 of the items could not be read"):
+            results.append(extract(source, layer, folder, **options))
+
+    for name, value in {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}.items():
+        monkeypatch.setenv(name, value)
+    with ray.init(
+        num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+    ):
+        thread = threading.Thread(target=on_ray)
+        thread.start()
+        try:
+            wait_for(started)
+            with pytest.raises(ValueError, match=IN_USE):
+                extract(files, layer, folder, verbose=False)
+        finally:
+            go.touch()
+            thread.join()
+        assert results == [Extracted(8, 0, {odd: "ValueError: the name is not valid UTF-8"})]
+        assert_stored(folder, expected(layer, files), atol=1e-6)
+        assert_only_parts(folder)
+        # Two blocks of the same ids, whose parts have one name.
+        rows = ray.data.from_items([{"id": "twice", "signal": x} for x in signals(1)])
+        twice = rows.union(rows)
+        with pytest.raises(ValueError, match=r"an id of its own.*2 items written"):
+            extract(twice, layer, tmp_path / "twice", part_size=1, verbose=False)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the lock is of another kind")

@@ -50,8 +50,8 @@ def extract(
     each file holds the paths' metadata, for `read_meta`.
 
     A file is written whole or not at all. Run again, after an end of any kind, the function adds
-    what is missing: ids that the folder has are skipped, and bad items are tried once more. One run
-    at a time may write to a folder.
+    what is missing: ids that the folder has are skipped, and bad items are tried once more. While a
+    run lasts the folder is locked, so that another one is refused.
 
     It all happens in this process, or with `actors` on Ray, on one machine or many. Each actor
     loads the model once. If one dies, Ray starts another, which computes the same file again under
@@ -82,12 +82,15 @@ def extract(
 
     Returns:
         How many items were `done` by this run and `skipped`, and the `bad` ones, a dictionary from
-        id to reason. An item is bad if it cannot be read, or its shape is not the model's up to
-        axes of length 1; a warning names the first of them, and the others are done.
+        id to reason. An item is bad if it cannot be read, its shape is not the model's up to axes
+        of length 1, its name is not valid UTF-8, or a number of it, or of the model's answer, is
+        NaN or infinite. A warning names the first of them, and the others are done. Another warning
+        names files that the source lists twice, by two names.
 
     Raises:
-        ValueError: If an argument is not as above, no file matches, two items have one id, or the
-            folder has features of another model.
+        ValueError: If an argument is not as above, no file matches, a glob leads in circles, two
+            items have one id, or the folder is in use by another run, or has features of another
+            model or damaged files, which the message names.
         ImportError: When the module is imported without pyarrow, or for Ray where it is missing.
 
     Example:
@@ -134,7 +137,8 @@ def extract(
             done, _, bad = pool.run_files(missing, part_size)
         else:
             done, bad = _here(missing, part_size, verbose, Extractor(job, loaded))
-        _refuse_lost(len(there) + done, present(place, columns))
+        if is_dataset(source) or actors is not None:
+            _refuse_lost(len(there) + done, present(place, columns))
     if bad:
         first = "; ".join(f"{name} ({reason})" for name, reason in list(bad.items())[:3])
         warnings.warn(

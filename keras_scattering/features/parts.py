@@ -51,23 +51,30 @@ class Extractor:
         with self._part(f"part-{digest[:32]}.parquet") as write:
             for start in range(0, len(items), size):
                 ids, values = zip(*items[start : start + size], strict=True)
-                good, wrong = self.job.reader.read_all(list(ids), list(values))
+                arrays, wrong = self.job.reader.read_all(list(ids), list(values))
                 bad |= wrong
-                if good:
-                    write(self._table(good))
-                done += len(good)
+                if arrays:
+                    table, wrong = self._table(arrays)
+                    bad |= wrong
+                    done += table.num_rows
+                    if table.num_rows:
+                        write(table)
                 progress(len(ids))
         return done, bad
 
-    def _table(self, arrays: dict[str, np.ndarray]) -> pa.Table:
+    def _table(self, arrays: dict[str, np.ndarray]) -> tuple[pa.Table, dict[str, str]]:
+        """A row for each array; and of which there is none, since the model has no answer."""
         tensors = columns(self.loaded.run(np.stack(list(arrays.values()))))
-        data: list[Any] = [pa.array(list(arrays), pa.string())]
+        rows = [np.isfinite(y).all(tuple(range(1, y.ndim))) for y in tensors.values()]
+        finite, ids = np.all(rows, 0), np.array(list(arrays), object)
+        data: list[Any] = [pa.array(ids[finite], pa.string())]
         for name, y in tensors.items():
-            numbers = pa.array(y.reshape(-1))
+            numbers = pa.array(y[finite].reshape(-1))
             kind = self.job.schema.field(name).type
-            rows = pa.FixedSizeListArray.from_arrays(numbers, kind.storage_type.list_size)
-            data.append(pa.ExtensionArray.from_storage(kind, rows))
-        return pa.table(data, schema=self.job.schema)
+            lists = pa.FixedSizeListArray.from_arrays(numbers, kind.storage_type.list_size)
+            data.append(pa.ExtensionArray.from_storage(kind, lists))
+        wrong = dict.fromkeys(ids[~finite], "the model's answer holds NaN or infinity")
+        return pa.table(data, schema=self.job.schema), wrong
 
     @contextlib.contextmanager
     def _part(self, name: str) -> Iterator[Callable[[pa.Table], None]]:
