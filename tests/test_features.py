@@ -11,50 +11,23 @@ import time
 import keras
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
+from extracted import RATE, N, assert_stored, make_layer, save_npy, signals, stored
 from scipy.io import wavfile
 
 from keras_scattering import HarmonicScattering3D, Scattering1D, Scattering2D
-from keras_scattering._extractor import Extractor, Job, load, schema
-from keras_scattering._items import Reader
 from keras_scattering.features import Extracted, extract, read_meta
-
-N, RATE = 64, 8000
+from keras_scattering.features.folder import taken
+from keras_scattering.features.items import Reader
+from keras_scattering.features.models import load
+from keras_scattering.features.parts import Extractor, Job
+from keras_scattering.features.schemas import schema
 
 
 @pytest.fixture(scope="module")
 def layer():
-    layer = Scattering1D(J=3, Q=2)
-    layer.build((None, N))
-    return layer
-
-
-def signals(count):
-    return np.random.default_rng(0).uniform(-0.9, 0.9, (count, N)).astype("float32")
-
-
-def save_npy(folder, arrays):
-    names = [f"{folder}/{i:02}.npy" for i in range(len(arrays))]
-    for name, array in zip(names, arrays, strict=True):
-        np.save(name, array)
-    return names
-
-
-def stored(folder, column="coefficients"):
-    """What a folder has: ids, and the numbers that belong to them."""
-    table = pq.read_table(folder)
-    arrays = table[column].combine_chunks().to_numpy_ndarray()
-    return table["id"].to_pylist(), arrays
-
-
-def assert_stored(folder, expected, **tolerances):
-    """Each id once, and its coefficients."""
-    ids, arrays = stored(folder)
-    assert sorted(ids) == sorted(expected)
-    for name, array in zip(ids, arrays, strict=True):
-        np.testing.assert_allclose(array, expected[name], err_msg=name, **tolerances)
+    return make_layer()
 
 
 def test_sounds_and_arrays(layer, tmp_path, capsys):
@@ -188,9 +161,10 @@ def test_a_block_done_twice_is_there_once(layer, tmp_path):
     loaded = load(layer)
     reader = Reader(loaded.shape, loaded.dtype)
     folder = tmp_path / "features"
-    folder.mkdir()
-    extractor = Extractor(Job(layer, reader, schema(loaded, None), folder, 2), loaded)
-    assert extractor.write(items) == extractor.write(items) == (3, {})
+    with taken(folder) as scratch:
+        job = Job(layer, reader, schema(loaded, None), folder, scratch, 2)
+        extractor = Extractor(job, loaded)
+        assert extractor.write(items) == extractor.write(items) == (3, {})
     expected = dict(zip([name for name, _ in items], layer(signals(3)), strict=True))
     assert_stored(folder, expected, atol=1e-6)
     with pytest.raises(ValueError, match=r"id of its own\. Received: 'b' 2 times"):

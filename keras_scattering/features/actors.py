@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_scattering._extractor import Extractor, Job, present, sweep
+from keras_scattering.features.parts import Extractor, Job
 
 
 def _import_ray() -> Any:
@@ -83,8 +83,6 @@ class Pool(NamedTuple):
                 bad |= json.loads(report["bad"])
         finally:
             context.enable_progress_bars = bars
-        sweep(self.job.folder)
-        present(self.job.folder)  # refuses an id that two blocks have had
         return done, skipped, bad
 
     def run_files(self, files: dict[str, str], part_size: int) -> tuple[int, int, dict[str, str]]:

@@ -1,0 +1,83 @@
+"""A folder of features: who may write to it, and what it holds."""
+
+import contextlib
+import shutil
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from keras_scattering.features.ids import refuse_twice
+from keras_scattering.features.lock import locked
+from keras_scattering.features.schemas import KEY, agree
+
+
+@contextlib.contextmanager
+def taken(folder: Path) -> Iterator[Path]:
+    """Have a folder for one run, which gets a place in it for what it has begun to write.
+
+    What runs that were killed have left in theirs is removed. A process that outlives such a run
+    then finds its own gone, and can add nothing behind the back of this one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        _sweep(folder)
+        scratch = folder / f".part-{uuid.uuid4().hex}"
+        scratch.mkdir()
+        try:
+            yield scratch
+        finally:
+            _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    for begun in folder.glob(".part-*"):
+        if begun.is_dir():
+            # Under another name first: so that it is gone at once for who writes to it.
+            shutil.rmtree(begun.rename(folder / f".part-{uuid.uuid4().hex}"))
+        else:
+            begun.unlink()
+
+
+def present(folder: Path, schema: pa.Schema) -> list[str]:
+    """Ids that a folder has features of, each once, in whole parts that agree with the schema."""
+    parts = sorted(folder.glob("part-*.parquet"))
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda part: _ids(part, schema), parts))
+    damaged = [f"{p.name} ({x})" for p, x in zip(parts, found, strict=True) if isinstance(x, str)]
+    if damaged:
+        raise ValueError(
+            "Argument `folder` must not have damaged parts: delete these, and run again for their "
+            f"items. Received: folder={str(folder)!r}, with {'; '.join(damaged)}"
+        )
+    ids = [name for names in found for name in names]
+    refuse_twice(ids)
+    return ids
+
+
+def _ids(part: Path, schema: pa.Schema) -> list[str] | str:
+    """Ids of a part, or in words what is damaged; refused if it is of another model."""
+    try:
+        with pq.ParquetFile(part, page_checksum_verification=True) as file:
+            theirs = file.schema_arrow
+            ours = KEY in (theirs.metadata or {})
+            same = ours and agree(schema, theirs)
+            ids = file.read(["id"])["id"].to_pylist() if same else ["not read"]
+    except (OSError, ValueError, LookupError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the system's own, such as that the file may not be read
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    received = f"Received: folder={str(part.parent)!r}, with {part.name}"
+    if not ours:
+        raise ValueError(
+            f"Argument `folder` must not have Parquet files of something else. {received}"
+        )
+    if not same:
+        raise ValueError(
+            "Argument `folder` must not have features of another model, nor of the same one with "
+            f"other settings, another sampling rate or other metadata. {received}"
+        )
+    return ids or "no rows"

@@ -1,0 +1,111 @@
+"""What the schema of a part says: its columns, the paths' metadata, and whose features it holds."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from keras_scattering.features.models import Loaded, answers, fingerprint, same
+
+KEY = b"keras_scattering"  # of what the package has to say in a file's schema
+
+
+def schema(loaded: Loaded, meta: dict[str, Any] | None) -> pa.Schema:
+    """Of the files: their columns, the paths' metadata, and the model's answers to fixed noises."""
+    answered = answers(loaded)
+    if "id" in answered:
+        raise ValueError(
+            "Argument `model` must not have an output named 'id', which is the column of ids. "
+            f"Received: outputs {sorted(answered)}"
+        )
+    fields = [
+        (name, pa.fixed_shape_tensor(pa.from_numpy_dtype(y.dtype), y.shape[1:]))
+        for name, y in answered.items()
+    ]
+    table = loaded.meta if meta is None else meta
+    said = {
+        "answer": fingerprint(answered),
+        "meta": {n: _plain(np.asarray(c)) for n, c in table.items()},
+    }
+    return pa.schema([("id", pa.string()), *fields], {KEY: json.dumps(said, allow_nan=False)})
+
+
+def agree(ours: pa.Schema, theirs: pa.Schema) -> bool:
+    """Whether both are of the same columns, model, settings and metadata."""
+    if ours.equals(theirs, check_metadata=True):
+        return True
+    said, known = (json.loads((schema.metadata or {})[KEY]) for schema in (ours, theirs))
+    meta, their_meta = said["meta"], known["meta"]
+    return (
+        ours.equals(theirs)
+        and same(said["answer"], known["answer"])
+        and all(meta[name] == their_meta[name] for name in meta.keys() & their_meta)
+    )
+
+
+def read_meta(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """The paths' metadata that the schema of extracted features holds, as `layer.meta()` gives it.
+
+    `pandas.DataFrame(read_meta(path))` makes a table of it. It is empty where `extract` was given a
+    model that has not just one scattering layer, or a SavedModel, and no `meta`.
+
+    Args:
+        path: A folder of features, or a Parquet file that it holds or that was made of such.
+
+    Returns:
+        The columns, by name: one row a path, in the order of the coefficients.
+
+    Raises:
+        ValueError: If the file, or the folder, holds no extracted features.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_scattering import Scattering1D
+    >>> from keras_scattering.features import extract, read_meta
+    >>> layer = Scattering1D(J=2)
+    >>> layer.build((None, 16))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/noise.npy", np.random.default_rng(0).standard_normal(16))
+    ...     _ = extract([f"{folder}/noise.npy"], layer, folder, verbose=False)
+    ...     meta = read_meta(folder)
+    >>> meta["order"]
+    array([0, 1, 1, 1])
+    """
+    parts = sorted(Path(path).glob("*.parquet")) if os.path.isdir(path) else [Path(path)]
+    try:
+        meta = json.loads(pq.read_schema(parts[0]).metadata[KEY])["meta"]
+        return {name: np.array(values, dtype) for name, (dtype, values) in meta.items()}
+    except (OSError, ValueError, TypeError, LookupError, pa.ArrowException) as error:
+        raise ValueError(
+            "Argument `path` must be of extracted features. "
+            f"Received: path={path!r}" + "".join(f", with {part.name}" for part in parts[:1])
+        ) from error
+
+
+def table(meta: Any) -> dict[str, np.ndarray] | None:
+    """Metadata as columns, of a dictionary or a DataFrame; None if none is given."""
+    if meta is None:
+        return None
+    try:
+        columns = {name: np.asarray(column) for name, column in dict(meta).items()}
+    except (TypeError, ValueError):
+        columns = None
+    if columns is None or len({column.shape for column in columns.values()}) > 1:
+        raise ValueError(
+            "Argument `meta` must be a dictionary of columns of one length. "
+            f"Received: meta={meta!r}"
+        )
+    return columns
+
+
+def _plain(column: np.ndarray) -> tuple[str, list[Any]]:
+    """Type and values for JSON, which knows no NaN."""
+    values = column.astype(object)
+    values[column != column] = None
+    return column.dtype.str, values.tolist()

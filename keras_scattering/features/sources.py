@@ -1,0 +1,80 @@
+"""The files that a source names."""
+
+import functools
+import glob
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from typing import Any
+
+from keras_scattering.features.ids import refuse_twice
+
+
+def files(source: Any) -> dict[str, str]:
+    """Paths by id, of a glob or a list."""
+    if isinstance(source, (str, os.PathLike)):
+        _refuse_circles(os.fspath(source))
+        names = sorted(set(glob.glob(os.fspath(source), recursive=True)))
+    elif isinstance(source, (list, tuple)) and all(
+        isinstance(name, (str, os.PathLike)) for name in source
+    ):
+        names = [os.fspath(name) for name in source]
+        refuse_twice(names)
+    else:
+        raise ValueError(
+            "Argument `source` must be a glob, a list of paths, or a Ray dataset. "
+            f"Received: source={source!r}"
+        )
+    if not names:
+        raise ValueError(f"Argument `source` must name some files. Received: source={source!r}")
+    named = {name: os.path.abspath(name) for name in names}
+    if aliases := _aliases(named):
+        warnings.warn(
+            f"{len(aliases)} of the files in `source` have two names, and will have a row for "
+            f"each. The first are {'; '.join(aliases[:3])}",
+            stacklevel=3,
+        )
+    return named
+
+
+def _aliases(named: dict[str, str]) -> list[str]:
+    """Files named twice, by other spellings or through links of folders.
+
+    Links of single files are not looked for: it would take a question to the disk for each file.
+    """
+    real = functools.cache(os.path.realpath)
+    seen, aliases = {}, []
+    for name, path in named.items():
+        folder, file = os.path.split(path)
+        first = seen.setdefault((real(folder), file), name)
+        if first != name:
+            aliases.append(f"{first} and {name}")
+    return aliases
+
+
+def _refuse_circles(pattern: str) -> None:
+    """Refuse a glob that would go through links of folders in circles."""
+    parts = PurePath(pattern).parts
+    if "**" not in parts:
+        return
+    head = os.path.join("", *parts[: parts.index("**")])
+    for root in glob.glob(head) if head else ["."]:
+        for link in _circles(root):
+            raise ValueError(
+                "Argument `source` must not lead in circles: remove the link, or give a list of "
+                f"files. Received: source={pattern!r}, with {link} -> {os.readlink(link)}"
+            )
+
+
+def _circles(root: str, passed: tuple[str, ...] = ()) -> Iterator[str]:
+    """Links to a folder that the way to them has passed, as a recursive glob goes."""
+    for folder, names, _ in os.walk(root):
+        names[:] = [name for name in names if not name.startswith(".")]
+        for link in (os.path.join(folder, name) for name in names):
+            if os.path.islink(link):
+                way, target = (*passed, os.path.realpath(folder)), os.path.realpath(link)
+                if any(Path(place).is_relative_to(target) for place in way):
+                    yield link
+                else:
+                    yield from _circles(link, way)
