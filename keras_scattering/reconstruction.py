@@ -93,7 +93,7 @@ def reconstruct(
     wanted = np.where(size > 0, size, 1.0)  # silence is matched by silence
 
     @tf.function
-    def evaluate(z: tf.Tensor, unit: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def evaluate(z: Any, unit: Any) -> tuple[tf.Tensor, ...]:
         """Of signals z in their units: the loss, its gradient, relative errors, norms of S z."""
         with tf.GradientTape() as tape:
             tape.watch(z)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from keras_scattering.engine.axes import multiply_last, take, take_run
+from keras_scattering.engine.axes import multiply_last, sizes, take, take_run
 from keras_scattering.plans.averages import Average, LowPass, Powers
 
 Arrays = Mapping[str, tf.Tensor]
@@ -63,6 +63,6 @@ def complete(y: tf.Tensor, rule: Average | None) -> tf.Tensor:
             before, own, after = tf.split(y, 3, axis=-1)
             ring = np.arange(blocks)
             before, after = take(before, -2, np.roll(ring, -1)), take(after, -2, np.roll(ring, 1))
-            total = tf.reshape(before + own + after, (-1, y.shape[1], blocks * own.shape[-1]))
+            total = tf.reshape(before + own + after, (-1, y.shape[1], blocks * sizes(own)[-1]))
             return take_run(total, -1, slice(*rule.keep, 1))
     return y

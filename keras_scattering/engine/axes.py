@@ -8,6 +8,11 @@ import tensorflow as tf
 from keras_scattering.plans.padding import Padding, runs
 
 
+def sizes(x: tf.Tensor) -> tuple[int, ...]:
+    """Sizes of a tensor's axes, as `tf.reshape` takes them: -1 for a batch of unknown size."""
+    return tuple(-1 if n is None else n for n in x.shape)
+
+
 def cut(x: tf.Tensor, start: Sequence[int], size: Sequence[int]) -> tf.Tensor:
     """A box of the last axes."""
     if tuple(x.shape[-len(size) :]) == tuple(size):
@@ -24,7 +29,7 @@ def join(pieces: Sequence[tf.Tensor], axis: int) -> tf.Tensor:
 def take_run(x: tf.Tensor, axis: int, run: slice) -> tf.Tensor:
     """A run of one of the last axes (`axis` is negative), perhaps backwards."""
     first, last = sorted((run.start, (run.stop if run.stop is not None else -1) - run.step))
-    whole = x.shape[axis + 1 :] if axis < -1 else ()
+    whole = sizes(x)[axis + 1 :] if axis < -1 else ()
     x = cut(x, [first, *[0] * len(whole)], [last - first + 1, *whole])
     return x if run.step > 0 else tf.reverse(x, [axis])  # a negative stride is far slower
 

@@ -123,7 +123,7 @@ def _largest(x: tf.Tensor) -> tf.Tensor:
     The runtimes that have no Fourier transforms have no operations on bits either.
     """
     largest = _peak(x)
-    normal = largest >= np.finfo(x.dtype.as_numpy_dtype).tiny
+    normal = largest >= np.finfo(x.dtype.name).tiny
     return tf.stop_gradient(tf.where(normal, largest, tf.ones_like(largest)))
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_scattering.engine.axes import cut, join
+from keras_scattering.engine.axes import cut, join, sizes
 from keras_scattering.engine.fourier import Planes
 from keras_scattering.runtime.gradient import custom_gradient, differentiated
 
@@ -45,9 +45,10 @@ def _place(blocks: Sequence[tf.Tensor], window: PlacedWindow, lines: tuple[int, 
         c = window.blocks[axis]
         blocks = [join(blocks[i : i + c], axis - rank) for i in range(0, len(blocks), c)]
     (box,) = blocks
-    if tuple(box.shape[2:]) == lines:
+    size = sizes(box)[2:]
+    if size == lines:
         return box
-    rest = [(o, n - o - m) for o, n, m in zip(window.start, lines, box.shape[2:], strict=True)]
+    rest = [(o, n - o - m) for o, n, m in zip(window.start, lines, size, strict=True)]
     return tf.pad(box, [(0, 0), (0, 0), *rest])
 
 
@@ -96,10 +97,10 @@ def _fold_by_convolution(
 def _unfold_by_convolution(
     slope: tf.Tensor, windows: Sequence[PlacedWindow], lines: tuple[int, ...]
 ) -> tf.Tensor:
-    paths, count, *size = slope.shape[1:]
+    paths, count, *size = sizes(slope)[1:]
     n = math.prod(size)
     rows = tf.reshape(slope, (-1, count, 1, n))
-    parts = tf.split(rows, [window.filters.shape[0] for window in windows], axis=1)
+    parts = tf.split(rows, [sizes(window.filters)[0] for window in windows], axis=1)
     terms = []
     for part, window in zip(parts, windows, strict=True):
         psi = tf.reshape(window.filters, (*window.filters.shape[:2], 1, n, 1))
@@ -119,7 +120,7 @@ def fold(planes: tf.Tensor, windows: Sequence[PlacedWindow], size: tuple[int, ..
     if any(window.imaginary is not None for window in windows) or differentiated(filters):
         real, imag = tf.unstack(fold_by_products(planes, windows, size))
         return real, imag
-    lines = tuple(planes.shape[3:])
+    lines = sizes(planes)[3:]
 
     @custom_gradient
     def transform(planes: tf.Tensor) -> tuple[Planes, Callable]:
@@ -131,7 +132,7 @@ def fold(planes: tf.Tensor, windows: Sequence[PlacedWindow], size: tuple[int, ..
 
 def _unfold(slopes: Planes, windows: Sequence[PlacedWindow], lines: tuple[int, ...]) -> tf.Tensor:
     """The adjoint of `fold`: planes (2, b, p, *lines)."""
-    paths, _, *size = slopes[0].shape[1:]
+    paths, _, *size = sizes(slopes[0])[1:]
 
     def gradient(planes: tf.Tensor) -> Planes:
         # Of a gradient of a gradient TensorFlow may not know the shape.

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from keras_scattering.engine.axes import sizes
 from keras_scattering.runtime.gradient import custom_gradient
 
 _FFT = {1: tf.signal.fft, 2: tf.signal.fft2d}
@@ -65,7 +66,7 @@ def _line_weights(size: tuple[int, ...], dtype: tf.DType) -> tf.Tensor:
 
 def half_spectrum(u: tf.Tensor, rank: int) -> Planes:
     """Lines 0 .. n/2, on the last axis, of the transform of signals."""
-    size = tuple(u.shape[-rank:])
+    size = sizes(u)[-rank:]
 
     @custom_gradient
     def transform(u: tf.Tensor) -> tuple[Planes, Callable]:

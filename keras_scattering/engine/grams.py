@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from keras_scattering.engine.axes import cut, join
+from keras_scattering.engine.axes import cut, join, sizes
 from keras_scattering.engine.spectra import Spectrum
 from keras_scattering.plans.plan import Gram
 
@@ -31,7 +31,7 @@ def products(spectra: Sequence[Spectrum], gram: Gram, weights: tf.Tensor) -> tf.
     real, imag = tf.unstack(tf.reshape(planes, (2, -1, planes.shape[2], lines)))
     weights = tf.reshape(weights, (-1, lines))
     parts = []
-    for f in range(weights.shape[0]):
+    for f in range(sizes(weights)[0]):
         kept = [(a, c, im) for g, a, c, im in gram.products if g == f]
         parts.append(_of_filter(real, imag, weights[f], kept))
     # Filter by filter is not the order of the rule.
@@ -56,6 +56,6 @@ def _of_filter(
     if any(imaginary for *_, imaginary in kept):
         turned = tf.concat([imag, -real], -1)  # of i times the conjugate
         y = tf.concat([y, tf.matmul(turned, columns, transpose_b=True)], 1)
-    paths = real.shape[1]
+    paths = sizes(real)[1]
     index = [(a + paths * imaginary) * paths + c for a, c, imaginary in kept]
-    return tf.gather(tf.reshape(y, (-1, y.shape[1] * paths)), index, axis=1)
+    return tf.gather(tf.reshape(y, (-1, sizes(y)[1] * paths)), index, axis=1)

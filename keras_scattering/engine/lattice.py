@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering.engine import averages, matrix_fourier
-from keras_scattering.engine.axes import join
+from keras_scattering.engine.axes import join, sizes
 from keras_scattering.engine.folding import PlacedWindow, fold, fold_by_products
 from keras_scattering.engine.fourier import Planes, inverse
 from keras_scattering.engine.moduli import compiled_modulus, modulus
@@ -34,7 +34,7 @@ Source = tuple[Spectrum, Any]
 def _joined(parts: Sequence[tf.Tensor], rank: int) -> tf.Tensor:
     """Filtered signals (..., b, p, F, *size) of several sources, as (..., b, paths, *size)."""
     y = join(parts, -rank - 2)
-    *planes, _, p, F = y.shape[:-rank]
+    *planes, _, p, F = sizes(y)[:-rank]
     return tf.reshape(y, (*planes, -1, p * F, *y.shape[-rank:]))
 
 
@@ -72,13 +72,14 @@ class Lattice:
             case SpectralLowPass():
                 x = self.spectrum(u, rule.bank.lines)
                 real, _ = self.convolve([(x, rule.bank)])
-                return real[..., slice(*rule.keep)]
+                return real[..., slice(*rule.keep)]  # type: ignore[arg-type]  # the stubs lack `...`
             case Mean():
                 return tf.reduce_mean(u, axis=list(range(2, len(u.shape))))
             case Powers():
                 return averages.sums_of_powers(u, rule)
             case Crop():
-                return u[(..., *[slice(*span) for span in rule.keep])]
+                box = [slice(*span) for span in rule.keep]
+                return u[(..., *box)]  # type: ignore[arg-type]  # the stubs lack `...`
 
     def averaged_modulus(self, sources: Sequence[Source], rule: Average) -> tf.Tensor:
         """|x * psi| * phi, where nothing filters the moduli any further."""
@@ -150,7 +151,7 @@ class PiecewisePlane(Lattice):
         """Filtered spectra (b, paths, *size), and how many paths make a piece."""
         folded = [fold(x.planes, self._windows(x, bank), bank.size) for x, bank in sources]
         real, imag = (_joined(parts, 2) for parts in zip(*folded, strict=True))
-        paths, *size = real.shape[1:]
+        paths, *size = sizes(real)[1:]
         most = max(1, self._piece // math.prod(size))
         return (real, imag), max(d for d in range(1, paths + 1) if paths % d == 0 and d <= most)
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_scattering.engine.axes import sizes
 from keras_scattering.plans.banks import Box
 
 # Signals of fewer samples are not split: the products cost less than the passes of the rotation.
@@ -39,7 +40,7 @@ def _multiply(z: tf.Tensor, axis: _Axis) -> tf.Tensor:
     """Multiply the last axes (planes, rows) of z by the real matrix of a complex one."""
     turns = _rotations(axis)
     c, s = np.real(turns), np.imag(turns)
-    matrix = np.block([[c, s], [-s, c]])[: z.shape[2] * z.shape[3]]
+    matrix = np.block([[c, s], [-s, c]])[: math.prod(sizes(z)[2:])]
     y = tf.matmul(tf.reshape(z, (-1, matrix.shape[0])), tf.constant(matrix, z.dtype))
     return tf.reshape(y, (-1, z.shape[1], 2, c.shape[1]))
 
@@ -59,16 +60,16 @@ def _transform(x: tf.Tensor, axes: Sequence[_Axis], rotation: _Axis | None = Non
     front, so that in the end axes are in order again. The first step may be followed by a rotation.
     """
     rank = len(axes)
-    size = x.shape[2:]
+    size = sizes(x)[2:]
     z = tf.reshape(x, (x.shape[0], -1, size[0], math.prod(size[1:])))
     z = tf.transpose(z, (1, 3, 0, 2))
     for step, axis in enumerate(axes):
         z = _multiply(z, axis)
         if step < rank - 1:
             following = size[step + 1]
-            z = tf.reshape(z, (-1, following, z.shape[1] // following, *z.shape[2:]))
+            z = tf.reshape(z, (-1, following, sizes(z)[1] // following, *z.shape[2:]))
             z = tf.transpose(z, (0, 2, 4, 3, 1))
-            z = tf.reshape(z, (-1, z.shape[1] * z.shape[2], *z.shape[3:]))
+            z = tf.reshape(z, (-1, math.prod(sizes(z)[1:3]), *z.shape[3:]))
         if step == 0 and rotation:
             z = _rotate(z, rotation)
     z = tf.transpose(z, (2, 0, 1, 3))
@@ -77,7 +78,7 @@ def _transform(x: tf.Tensor, axes: Sequence[_Axis], rotation: _Axis | None = Non
 
 def _line(x: tf.Tensor, columns: range, sign: int) -> tf.Tensor:
     """The transform of signals x (1 or 2, batch, n), on some of its lines: (2, batch, lines)."""
-    n = x.shape[2]
+    n = sizes(x)[2]
     n1 = max(d for d in range(1, math.isqrt(n) + 1) if n % d == 0) if n >= _LONG else 1
     if n1 == 1:
         return _transform(x, [_Axis(n, range(n), columns, sign)])
@@ -91,12 +92,13 @@ def _line(x: tf.Tensor, columns: range, sign: int) -> tf.Tensor:
     grid = tf.reshape(x, (x.shape[0], -1, n1, n2))
     y = _transform(grid, axes, _Axis(n, range(n1), range(n2), sign))
     y = tf.reshape(tf.transpose(y, (0, 1, 3, 2)), (2, -1, n1 * (last - first)))
-    return y[..., columns.start - n1 * first : columns.stop - n1 * first]
+    kept = slice(columns.start - n1 * first, columns.stop - n1 * first)
+    return y[..., kept]  # type: ignore[arg-type]  # the stubs lack `...`
 
 
 def _complex(x: tf.Tensor, columns: Sequence[range], sign: int) -> tf.Tensor:
     """Transform the last axes of planes x (1 or 2, ..., *size)."""
-    size = x.shape[-len(columns) :]
+    size = sizes(x)[-len(columns) :]
     others = x.shape[2 : -len(columns)]
     x = tf.reshape(x, (x.shape[0], -1, *size))
     if len(columns) == 1:
@@ -114,5 +116,5 @@ def lines(u: tf.Tensor, box: Box) -> tf.Tensor:
 
 def inverse(planes: tf.Tensor, rank: int) -> tuple[tf.Tensor, tf.Tensor]:
     """y[t] = sum_k x[k] exp(2 pi i k t / n) along the last `rank` axes."""
-    y = _complex(planes, [range(n) for n in planes.shape[-rank:]], 1)
+    y = _complex(planes, [range(n) for n in sizes(planes)[-rank:]], 1)
     return y[0], y[1]

@@ -11,7 +11,7 @@ def _slopes(upstream: tf.Tensor, rho: tf.Tensor, real: tf.Tensor, imag: tf.Tenso
     """The gradient of a modulus."""
     # Signals are scaled to unit size: what is far below their rounding is as good as zero.
     # (`divide_no_nan` would do as well, in many times the time.)
-    scale = upstream / tf.maximum(rho, np.finfo(rho.dtype.as_numpy_dtype).eps ** 2)
+    scale = upstream / tf.maximum(rho, np.finfo(rho.dtype.name).eps ** 2)
     return scale * real, scale * imag
 
 

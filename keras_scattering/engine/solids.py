@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from keras_scattering.engine.axes import cut
+from keras_scattering.engine.axes import cut, sizes
 from keras_scattering.engine.lattice import Lattice, Source
 from keras_scattering.engine.spectra import Spectrum
 from keras_scattering.plans.banks import Box
@@ -54,7 +54,7 @@ def cas_transform(u: tf.Tensor, lines: Box, arrays: Arrays) -> tf.Tensor:
     """sum_t u[t] cas(2 pi k t / n) of volumes (b, *n), with one cas per axis: (b, *lines)."""
     matrices = [
         tf.linalg.matrix_transpose(arrays[cas_name(n, span, (False,))])
-        for n, span in zip(u.shape[1:], lines, strict=True)
+        for n, span in zip(sizes(u)[1:], lines, strict=True)
     ]
     return _batch_first(_multiply_axes(u[None], matrices)[0])
 

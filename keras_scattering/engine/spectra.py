@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_scattering.engine.axes import join, take
+from keras_scattering.engine.axes import join, sizes, take
 from keras_scattering.engine.fourier import half_spectrum
 from keras_scattering.plans.banks import Box
 
@@ -28,7 +28,7 @@ def spectrum(u: tf.Tensor, lines: Box) -> Spectrum:
     """
     rank = len(lines)
     planes = tf.stack(half_spectrum(u, rank))
-    size = u.shape[-rank:]
+    size = sizes(u)[-rank:]
     wanted = [np.arange(start, stop) for start, stop in lines]
     last = wanted[-1] % size[-1]
     direct = last <= size[-1] // 2

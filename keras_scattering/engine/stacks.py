@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from keras_scattering.engine.averages import complete
-from keras_scattering.engine.axes import multiply_last
+from keras_scattering.engine.axes import multiply_last, sizes
 from keras_scattering.engine.lattice import Lattice, Source
 from keras_scattering.engine.moduli import modulus
 from keras_scattering.plans.plan import AlongStack, Stack
@@ -51,12 +51,13 @@ def _respond_along(y: tf.Tensor, along: AlongStack, operations: Lattice) -> tf.T
         return u
     lowpass = arrays[along.lowpass]
     size = u.shape[1:-1]
-    u = multiply_last(tf.reshape(u, (-1, *size, along.filters, lowpass.shape[0])), lowpass)
-    return tf.reshape(u, (-1, *size, along.filters * lowpass.shape[1]))
+    stack, kept = sizes(lowpass)
+    u = multiply_last(tf.reshape(u, (-1, *size, along.filters, stack)), lowpass)
+    return tf.reshape(u, (-1, *size, along.filters * kept))
 
 
 def _joint(u: tf.Tensor, filters: int) -> tf.Tensor:
     """From (b, filters * kept, *outputs) to (b, filters, *outputs, kept)."""
-    u = tf.reshape(u, (-1, filters, u.shape[1] // filters, *u.shape[2:]))
+    u = tf.reshape(u, (-1, filters, sizes(u)[1] // filters, *u.shape[2:]))
     rank = len(u.shape)
     return tf.transpose(u, (0, 1, *range(3, rank), 2)) if rank > 3 else u

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_scattering import _validate
+from keras_scattering.engine.axes import sizes
 
 Shape = tuple[int | None, ...]
 
@@ -114,6 +115,7 @@ class Signals:
             y = _moved(y, 1 if stacked else 0)
         if not stacked:
             return y
-        first, second = y.shape[-2:] if self.channels_last else y.shape[1:3]
-        size = y.shape[1:-2] if self.channels_last else y.shape[3:]
+        shape = sizes(y)
+        first, second = shape[-2:] if self.channels_last else shape[1:3]
+        size = shape[1:-2] if self.channels_last else shape[3:]
         return tf.reshape(y, (-1, *self.with_channels(size, first * second)))

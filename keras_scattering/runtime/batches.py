@@ -77,7 +77,7 @@ class Batched:
             return self._function(dataclasses.replace(self._mode, xla=False), [x], shared)
         if not self._mode.xla:
             # There is nothing to deal out, and nothing to gain from computing it anew.
-            whole = x.shape[0] <= self._most() if tf.executing_eagerly() else x.shape[0] == 1
+            whole = len(x) <= self._most() if tf.executing_eagerly() else x.shape[0] == 1
             if whole or self._mode.matrix:  # the runtimes for matrices have no loops
                 return self._function(self._mode, [x], shared)
         return self._recomputed([x], shared)

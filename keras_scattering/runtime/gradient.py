@@ -68,7 +68,7 @@ def adjoint_of(function: Callable[..., Any], count: int) -> Callable[..., list[t
         with tf.GradientTape() as tape, _gradients(True):
             tape.watch(inputs)
             results = function(*inputs)
-        return list(tape.gradient(results, inputs, slopes, tf.UnconnectedGradients.ZERO))
+        return list(tape.gradient(results, inputs, slopes, tf.UnconnectedGradients.ZERO))  # type: ignore[call-overload]  # the stubs want a list
 
     return adjoint
 
@@ -137,6 +137,6 @@ def _adjoint(task: Task, by_shared: bool) -> Function:
         with tf.GradientTape() as tape, _gradients(True):
             tape.watch(inputs)
             outputs = task.function(dataclasses.replace(mode, gradient=True), *arguments)
-        return list(tape.gradient(outputs, inputs, slopes, tf.UnconnectedGradients.ZERO))
+        return list(tape.gradient(outputs, inputs, slopes, tf.UnconnectedGradients.ZERO))  # type: ignore[call-overload]  # the stubs want a list
 
     return adjoint

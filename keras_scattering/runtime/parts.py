@@ -62,7 +62,7 @@ def in_equal_parts(
     count = higher(-(-batch // each), 1)
     each = -(-batch // count)
     # XLA needs one shape for all parts: what is missing is padding, whose slopes are zero.
-    rows = [(0, count * each - batch)]
+    rows: list[Any] = [(0, count * each - batch)]
     parts = [
         tf.reshape(tf.pad(x, rows + [(0, 0)] * (len(x.shape) - 1)), (count, each, *x.shape[1:]))
         for x in tensors

@@ -50,7 +50,7 @@ def map_on_threads(graph: Any, parts: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     limit the threads of the operations in it. The fallback is a loop of the graph.
     """
     if not hasattr(tf.raw_ops, "MapDefun"):
-        signature = [tf.TensorSpec(y.shape, y.dtype) for y in graph.outputs]
+        signature: list[Any] = [tf.TensorSpec(y.shape, y.dtype) for y in graph.outputs]
         return tf.map_fn(lambda part: graph(*part), parts, fn_output_signature=signature)
     return tf.raw_ops.MapDefun(
         arguments=parts,
