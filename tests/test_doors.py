@@ -340,6 +340,15 @@ def test_the_sign_of_an_imaginary_part_matters():
     assert np.abs(toy.outputs[1] - back.outputs[1]).max() > 0.1 * np.abs(toy.outputs[1]).max()
 
 
+def test_windows_hold_imaginary_parts():
+    """Which may count at other lines than real parts."""
+    spectra = np.zeros((1, 64), complex)
+    spectra[0, 3:6], spectra[0, 20:23] = 1, 1j
+    ((start, stop),) = Arrays(FLOAT64).bank("psi", spectra, (16,)).lines
+    assert start <= 3
+    assert stop >= 23
+
+
 def test_arrays_of_a_design_are_real():
     with pytest.raises(
         ValueError, match=r"real and imaginary parts.* Received: psi, of complex128"
