@@ -1,4 +1,4 @@
-"""The pages on the design and on the mathematics stay readable: short sentences, short lines."""
+"""The pages on the design, on extending it and on the mathematics: short sentences, short lines."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = [*sorted((DOCS / "design").glob("*.md")), DOCS / "mathematics.md"]
+PAGES = [*sorted((DOCS / "design").glob("*.md")), DOCS / "extending.md", DOCS / "mathematics.md"]
 MOST_WORDS = 35
 MOST_CHARACTERS = 120
 

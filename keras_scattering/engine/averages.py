@@ -34,22 +34,28 @@ def matrix_lowpass(u: tf.Tensor, rule: LowPass, arrays: Arrays) -> tf.Tensor:
     """S = A^T u B in the plane, u B on a line; `complete` adds what frames share."""
     *first, last = (arrays[name] for name in rule.matrices)
     y = _rows_lowpass(u, rule, last)
-    if not first:
-        return y
-    (matrix,) = first
-    y = tf.reshape(tf.transpose(y, (2, 0, 1, 3)), (matrix.shape[0], -1))
-    y = tf.matmul(matrix, y, transpose_a=True)
-    y = tf.reshape(y, (matrix.shape[1], -1, u.shape[1], last.shape[1]))
-    return tf.transpose(y, (1, 2, 0, 3))
+    for axis, matrix in enumerate(first, start=2):
+        # To the front and back: one product of two matrices, from the left.
+        y = _moved(y, axis, 0)
+        others = y.shape[1:]
+        y = tf.matmul(matrix, tf.reshape(y, (matrix.shape[0], -1)), transpose_a=True)
+        y = _moved(tf.reshape(y, (matrix.shape[1], -1, *others[1:])), 0, axis)
+    return y
 
 
 def batch_first_lowpass(u: tf.Tensor, rule: LowPass, arrays: Arrays) -> tf.Tensor:
     """The same with the batch in front throughout: LiteRT takes its unknown size nowhere else."""
     *first, last = (arrays[name] for name in rule.matrices)
     y = _rows_lowpass(u, rule, last)
-    for matrix in first:
-        y = tf.linalg.matrix_transpose(multiply_last(tf.linalg.matrix_transpose(y), matrix))
+    for axis, matrix in enumerate(first, start=2):
+        y = _moved(multiply_last(_moved(y, axis, -1), matrix), -1, axis)
     return y
+
+
+def _moved(y: tf.Tensor, source: int, target: int) -> tf.Tensor:
+    """A tensor with one axis moved, and the others in their order."""
+    axes = np.arange(len(y.shape))
+    return tf.transpose(y, np.insert(np.delete(axes, source), target % len(axes), axes[source]))
 
 
 def complete(y: tf.Tensor, rule: Average | None) -> tf.Tensor:

@@ -25,11 +25,13 @@ from keras_scattering.engine.lattice import Lattice
 from keras_scattering.engine.operations import operations
 from keras_scattering.engine.spectra import Spectrum
 from keras_scattering.engine.stacks import filter_stack
+from keras_scattering.plans.averages import Average
 from keras_scattering.plans.plan import Branch, Design, Gram, Plan, Stack
 from keras_scattering.runtime.mode import Mode
 from keras_scattering.runtime.parts import PARALLEL
 
 After = Callable[[Spectrum, Sequence[Any]], Spectrum]
+Finish = Callable[[tf.Tensor, Average | None], tf.Tensor]
 
 
 def scattering(
@@ -52,26 +54,29 @@ def scattering(
     # Moduli square their input: signals of unit size neither overflow nor vanish in doing so.
     size = (_largest if mode.matrix else _power_of_two)(x)
     u = extend((x / size)[:, None], design.padding)
-    outputs = [run.average(u, design.average)] if design.average else []
-    if design.average and not design.joined:
-        outputs = [complete(outputs[0], design.average)]
+    joined = design.joined if plan.stacked else None
+    finish = complete if joined is None else _incomplete
+    outputs = [finish(run.average(u, design.average), design.average)] if design.average else []
     after = _unordered if mode.xla or tf.executing_eagerly() else _in_order
     X = run.spectrum(u, design.lines)
     done: list[Any] = []
     for branch in design.branches:
-        made = _run_branch(branch, after(X, done), run, after)
+        made = _run_branch(branch, after(X, done), run, after, finish)
         outputs += made
         done.append(tf.group(*made))
     if not plan.stacked:
-        return [_scaled(y, size, plan.degrees) for y in outputs]
-    y = complete(tf.concat(outputs, 1), design.joined)
+        rows = design.rows
+        return [_scaled(y, size, plan.degrees_of(r)) for y, r in zip(outputs, rows, strict=True)]
+    y = complete(tf.concat(outputs, 1), joined)
     order = np.argsort(np.concatenate(design.rows))
     y = y if (np.diff(order) == 1).all() else tf.gather(y, order, axis=1)
     return [_scaled(y, size, plan.degrees)]
 
 
-def _run_branch(branch: Branch, x: Spectrum, run: Lattice, after: After) -> list[tf.Tensor]:
-    """The averages (b, rows, ...) of the nodes of a branch, not yet complete."""
+def _run_branch(
+    branch: Branch, x: Spectrum, run: Lattice, after: After, finish: Finish
+) -> list[tf.Tensor]:
+    """The averages (b, rows, ...) of the nodes of a branch."""
     spectra = {0: x}
     outputs: list[tf.Tensor] = []
     for i, node in enumerate(branch.nodes, start=1):
@@ -86,10 +91,15 @@ def _run_branch(branch: Branch, x: Spectrum, run: Lattice, after: After) -> list
             u = run.modulus(sources)
             spectra[i] = run.spectrum(u, node.lines)
             if node.average:
-                outputs.append(run.average(u, node.average))
+                outputs.append(finish(run.average(u, node.average), node.average))
         elif node.average:
-            outputs.append(run.averaged_modulus(sources, node.average))
+            outputs.append(finish(run.averaged_modulus(sources, node.average), node.average))
     return outputs
+
+
+def _incomplete(y: tf.Tensor, rule: Average | None) -> tf.Tensor:
+    """Averages as they are: all rows will be completed at once."""
+    return y
 
 
 def separate(design: Design, groups: Sequence[tf.Tensor]) -> list[tf.Tensor]:
@@ -144,11 +154,23 @@ def _peak(x: tf.Tensor) -> tf.Tensor:
 
 
 def _scaled(y: tf.Tensor, size: tf.Tensor, degrees: np.ndarray) -> tf.Tensor:
-    """Coefficients of signals of a size, from those of signals of unit size: S(c x) = c**q S(x)."""
+    """Coefficients of signals of a size, from those of signals of unit size: S(c x) = c**q S(x).
+
+    Of degrees above 1 in two steps: c**q may be out of the range of numbers where S(c x) is not.
+    """
+    once = np.minimum(degrees, 1)
+    for part in (once, degrees - once):
+        if part.any():
+            y *= _gain(size, part, len(y.shape))
+    return y
+
+
+def _gain(size: tf.Tensor, degrees: np.ndarray, rank: int) -> tf.Tensor:
+    """size**q for degrees q, with the batch in front and of a rank."""
     size = tf.reshape(size, (-1, 1))
     distinct, index = np.unique(degrees, return_inverse=True)
     gain = tf.concat([power(size, float(q)) for q in distinct], 1)
     if len(distinct) > 1:
         gain = tf.gather(gain, index.reshape(-1), axis=1)
     shape = degrees.shape if len(distinct) > 1 else (1,) * degrees.ndim
-    return y * tf.reshape(gain, (-1, *shape, *[1] * (len(y.shape) - 1 - len(shape))))
+    return tf.reshape(gain, (-1, *shape, *[1] * (rank - 1 - len(shape))))

@@ -16,9 +16,9 @@ import tensorflow as tf
 from keras_scattering.engine.axes import sizes
 from keras_scattering.runtime.gradient import custom_gradient
 
-_FFT = {1: tf.signal.fft, 2: tf.signal.fft2d}
-_RFFT = {1: tf.signal.rfft, 2: tf.signal.rfft2d}
-_IRFFT = {1: tf.signal.irfft, 2: tf.signal.irfft2d}
+_FFT = {1: tf.signal.fft, 2: tf.signal.fft2d, 3: tf.signal.fft3d}
+_RFFT = {1: tf.signal.rfft, 2: tf.signal.rfft2d, 3: tf.signal.rfft3d}
+_IRFFT = {1: tf.signal.irfft, 2: tf.signal.irfft2d, 3: tf.signal.irfft3d}
 
 Planes = tuple[tf.Tensor, tf.Tensor]
 

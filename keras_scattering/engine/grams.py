@@ -30,12 +30,13 @@ def products(spectra: Sequence[Spectrum], gram: Gram, weights: tf.Tensor) -> tf.
     planes = join([_on_lines(x, gram, size) for x in spectra], 2)
     real, imag = tf.unstack(tf.reshape(planes, (2, -1, planes.shape[2], lines)))
     weights = tf.reshape(weights, (-1, lines))
+    filters = [f for f, *_ in gram.products]
     parts = []
-    for f in range(sizes(weights)[0]):
+    for f in sorted(set(filters)):
         kept = [(a, c, im) for g, a, c, im in gram.products if g == f]
         parts.append(_of_filter(real, imag, weights[f], kept))
     # Filter by filter is not the order of the rule.
-    order = np.argsort(np.argsort([f for f, *_ in gram.products], kind="stable"), kind="stable")
+    order = np.argsort(np.argsort(filters, kind="stable"), kind="stable")
     y = join(parts, 1)
     return y if (np.diff(order) == 1).all() else tf.gather(y, order, axis=1)
 

@@ -1,5 +1,7 @@
 """Metadata in Hz and seconds."""
 
+import string
+
 import numpy as np
 
 from keras_scattering.plans.plan import Plan
@@ -15,9 +17,12 @@ def in_seconds(plan: Plan, rate: float) -> dict[str, np.ndarray]:
     table = {}
     for name, column in plan.meta.items():
         table[name] = column.copy()
-        if name in ("j1", "j2"):
-            table[f"scale{name[1]}_s"] = np.where(column < 0, np.nan, 2.0**column / rate)
-        elif name in ("xi1", "sigma1", "xi2", "sigma2"):
+        kind, order = name.rstrip(string.digits), name.lstrip(string.ascii_letters)
+        if not order.isdigit():  # not a wavelet's in time
+            continue
+        if kind == "j":
+            table[f"scale{order}_s"] = np.where(column < 0, np.nan, 2.0**column / rate)
+        elif kind in ("xi", "sigma"):
             table[f"{name}_hz"] = column * rate
     table["step_s"] = np.array(plan.steps) / rate
     return table

@@ -150,8 +150,10 @@ class Design:
 
     @property
     def joined(self) -> Average | None:
-        """The rule by which the averages of all nodes are completed at once, if nodes have one."""
-        nodes = self.branches[0].nodes
+        """The rule by which all averages are completed at once, if all are those of nodes."""
+        nodes = [node for branch in self.branches for node in branch.nodes]
+        if not all(isinstance(node, Node) for node in nodes):
+            return None
         return next((n.average for n in nodes if isinstance(n, Node) and n.average), None)
 
     @property
@@ -186,3 +188,7 @@ class Plan:
     steps: tuple[float, ...] = ()  # samples from a path's output to its next, NaN for a mean
     grid: Grid | None = None  # where signals are padded, sampled and averaged
     banks: tuple[FilterBank, ...] = ()  # the wavelets of each order on that grid
+
+    def degrees_of(self, rows: Sequence[int]) -> np.ndarray:
+        """The degrees of some rows, or the one of all."""
+        return self.degrees if len(self.degrees) == 1 else self.degrees[list(rows)]

@@ -12,8 +12,10 @@ import numpy as np
 
 from keras_scattering.filters import FilterBank
 from keras_scattering.filters.gaussian import SIGMA0, lowpass
-from keras_scattering.plans.compact import circulant, periodise
+from keras_scattering.plans.averages import Average
+from keras_scattering.plans.compact import Arrays, circulant, periodise
 from keras_scattering.plans.grid import is_local, log2_step, lowpass_support
+from keras_scattering.plans.plan import AlongStack
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,3 +119,38 @@ class StackAxis:
             return np.full((n, 1), 1 / n)
         phi = periodise(lowpass(SIGMA0 / self.support, self.size)[None], (n,))[0]
         return circulant(np.fft.ifft(phi).real, 2 ** (self.log2_stride - k), range(outputs))
+
+    def along(
+        self,
+        arrays: Arrays,
+        name: str,
+        group: Sequence[int],
+        inputs: int,
+        kept: int,
+        average: Average,
+        rows: tuple[int, ...],
+    ) -> AlongStack:
+        """Filters of one sampling step along a stack, averaged along it or not.
+
+        Args:
+            arrays: Of the design, to which matrices are added.
+            name: Of the matrices.
+            group: Filters, the low-pass on its own.
+            inputs: Stacked signals; the axis is zero beyond.
+            kept: Samples of the output along the axis.
+            average: Over the grid.
+            rows: Where the averages stand in the output.
+        """
+        low = self.lowpass(group[0], kept)
+        c = self.matrix(group, inputs, kept if low is None else len(low))
+        if low is not None:
+            # Far from the stack the filters' outputs vanish, and need not be averaged.
+            peak = np.abs(c).max((0, 1))
+            near = peak > arrays.threshold * peak.max()
+            c, low = c[..., near], low[near]
+        flat = c.reshape(inputs, -1)
+        real, imag = np.real(flat), np.imag(flat)
+        planes = np.stack([np.concatenate([real, -imag]), np.concatenate([imag, real])])
+        matrix = arrays.add(name, planes)
+        lowpass = None if low is None else arrays.add(f"{name}_low", low)
+        return AlongStack(matrix, len(group), lowpass, average, rows)

@@ -116,25 +116,15 @@ class _Designer:
 
     def along(self, n2: int, kind: Sequence[_Map]) -> AlongStack:
         """Filters along frequency of one sampling, averaged there or not."""
-        arrays, time, count = self.arrays, self.time, self.stacked[n2]
-        group = [m.n_fr for m in kind]
-        name = f"fr_{n2}_{group[0]}" if n2 >= 0 else f"fr_{group[0]}"
-        low = self.frequency.lowpass(group[0], kind[0].kept)
-        c = self.frequency.matrix(group, count, kind[0].kept if low is None else len(low))
-        if low is not None:
-            # Far from the stack the filters' outputs vanish, and need not be averaged.
-            peak = np.abs(c).max((0, 1))
-            near = peak > arrays.threshold * peak.max()
-            c, low = c[..., near], low[near]
+        time, group = self.time, [m.n_fr for m in kind]
         # The stack of the first order has been averaged in time already.
         done = Mean() if time.T == "global" else Crop(time.keep(time.log2_stride))
-        flat = c.reshape(count, -1)
-        real, imag = np.real(flat), np.imag(flat)
-        planes = np.stack([np.concatenate([real, -imag]), np.concatenate([imag, real])])
-        return AlongStack(
-            arrays.add(name, planes),
-            len(group),
-            None if low is None else arrays.add(f"{name}_low", low),
+        return self.frequency.along(
+            self.arrays,
+            f"fr_{n2}_{group[0]}" if n2 >= 0 else f"fr_{group[0]}",
+            group,
+            self.stacked[n2],
+            kind[0].kept,
             done if n2 < 0 else self.average(time.sampling(self.second.j[n2])),
             sum((self.rows[n2, n_fr] for n_fr in group), ()),
         )
