@@ -14,7 +14,10 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from keras_scattering.runtime.mode import Mode
-from keras_scattering.runtime.tensorflow_internals import may_be_differentiated
+from keras_scattering.runtime.tensorflow_internals import (
+    forget_gradient_with_graph,
+    may_be_differentiated,
+)
 
 _WANTED = contextvars.ContextVar("_WANTED", default=True)
 
@@ -49,7 +52,12 @@ def custom_gradient(function: Callable) -> Callable:
     both = tf.custom_gradient(function)
 
     def transform(*tensors: tf.Tensor) -> Any:
-        return both(*tensors) if _WANTED.get() else function(*tensors)[0]
+        if not _WANTED.get():
+            return function(*tensors)[0]
+        results = both(*tensors)
+        if not tf.executing_eagerly():
+            forget_gradient_with_graph(tf.nest.flatten(results)[0])
+        return results
 
     return transform
 

@@ -6,6 +6,7 @@ these internals the package is slower, or keeps more memory, and is still right.
 
 import functools
 import inspect
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,8 +16,9 @@ import tensorflow as tf
 try:
     from tensorflow.python.eager import forwardprop_util as _forwardprop
     from tensorflow.python.eager import record as _record
+    from tensorflow.python.framework.ops import gradient_registry as _registry
 except ImportError:
-    _forwardprop = _record = None
+    _forwardprop = _record = _registry = None
 
 # DUCC, the library behind TensorFlow's FFTs, divides a transform of at least this many samples
 # among threads, whatever limit its operation has (`thread_count` in 2.21). Pieces of images stay
@@ -96,6 +98,29 @@ def in_forward_mode(x: tf.Tensor) -> bool:
     to say no: then derivatives in forward mode may be refused, or be zero, in graphs.
     """
     return _forwardprop is not None and bool(_forwardprop.pack_tangents([x]).tangents)
+
+
+def forget_gradient_with_graph(result: tf.Tensor) -> None:
+    """Let the gradient that `tf.custom_gradient` has registered for a result die with its graph.
+
+    The registry keeps each gradient for good, and with it all graphs that the gradient has tensors
+    of: 10 MB for every graph of an image layer. Here the outermost graph keeps it instead. The
+    fallback is to leave the gradient where it is.
+    """
+    entries = getattr(_registry, "_registry", {})
+    try:
+        name = result.op.get_attr("_gradient_op_type").decode()
+        function = entries[name]["type"]
+    except (AttributeError, KeyError, ValueError):
+        return
+    graph = result.graph
+    while isinstance(getattr(graph, "outer_graph", None), type(result.graph)):
+        graph = graph.outer_graph
+    if not hasattr(graph, "_own_gradients"):
+        graph._own_gradients = []
+    graph._own_gradients.append(function)
+    kept = weakref.ref(function, lambda _: entries.pop(name, None))
+    entries[name]["type"] = lambda op, *slopes: kept()(op, *slopes)  # type: ignore[misc]
 
 
 def keep_freed_memory() -> None:
