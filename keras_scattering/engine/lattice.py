@@ -38,6 +38,13 @@ def _joined(parts: Sequence[tf.Tensor], rank: int) -> tf.Tensor:
     return tf.reshape(y, (*planes, -1, p * F, *y.shape[-rank:]))
 
 
+def _kept(u: tf.Tensor, box: Box) -> tf.Tensor:
+    """Signals on a box of their grid."""
+    if box == tuple((0, n) for n in u.shape[-len(box) :]):
+        return u
+    return u[(..., *[slice(*span) for span in box])]  # whose gradient has a static shape
+
+
 class Lattice:
     """The operations by FFTs, as eager calls and loops of a graph use them.
 
@@ -74,11 +81,11 @@ class Lattice:
                 real, _ = self.convolve([(x, rule.bank)])
                 return real[..., slice(*rule.keep)]
             case Mean():
-                return tf.reduce_mean(u, axis=list(range(2, len(u.shape))))
+                return tf.reduce_mean(_kept(u, rule.keep), axis=list(range(2, len(u.shape))))
             case Powers():
                 return averages.sums_of_powers(u, rule)
             case Crop():
-                return u[(..., *[slice(*span) for span in rule.keep])]
+                return _kept(u, rule.keep)
 
     def averaged_modulus(self, sources: Sequence[Source], rule: Average) -> tf.Tensor:
         """|x * psi| * phi, where nothing filters the moduli any further."""

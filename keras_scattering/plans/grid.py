@@ -76,9 +76,13 @@ class Grid(abc.ABC):
 
     def average(self, arrays: Arrays, k: int) -> Average:
         """How a signal sampled every 2**k is averaged."""
+        return self.lowpass(arrays, k) if self.local else self.reduce(k)
+
+    def reduce(self, k: int) -> Average:
+        """What is made of a signal sampled every 2**k that takes no low-pass, or has had it."""
         if self.T == "global":
-            return Mean()
-        return self.lowpass(arrays, k) if self.local else Crop(self.keep(k))
+            return Mean(tuple((0, n) for n in self.size(k)))
+        return Crop(self.keep(k))
 
     def output_step(self, k: int) -> float:
         """Samples from one output to the next, of a path sampled every 2**k; NaN for a mean."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_scattering.filters import FilterBank, MorletBank1D
 from keras_scattering.filters.morlet1d import schedule
-from keras_scattering.plans.averages import Average, Crop, Mean
+from keras_scattering.plans.averages import Average
 from keras_scattering.plans.banks import Bank, hull
 from keras_scattering.plans.compact import Arrays
 from keras_scattering.plans.grid import lowpass_support
@@ -127,7 +127,7 @@ class _Designer:
             near = peak > arrays.threshold * peak.max()
             c, low = c[..., near], low[near]
         # The stack of the first order has been averaged in time already.
-        done = Mean() if time.T == "global" else Crop(time.keep(time.log2_stride))
+        done = time.reduce(time.log2_stride)
         flat = c.reshape(count, -1)
         real, imag = np.real(flat), np.imag(flat)
         planes = np.stack([np.concatenate([real, -imag]), np.concatenate([imag, real])])
