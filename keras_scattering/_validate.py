@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+MEANS = ("global", "signal")  # over the padded signal, and over the signal's own samples
 PADDINGS = ("reflect", "symmetric", "zero", "periodic", "none")
 # Beyond these no signal is of use, and the design would fill the memory or overflow.
 LARGEST_J = 62  # 2**62 samples
@@ -97,16 +98,16 @@ def int_or_pair(name: str, value: Any) -> tuple[int, int]:
 
 
 def support(
-    name: str, value: Any, limit: float = math.inf, limit_name: str = ""
+    name: str, value: Any, means: tuple[str, ...], limit: float = math.inf, limit_name: str = ""
 ) -> float | str | None:
-    """The support of an average: None, "global", 0, or a number of samples of at least 1."""
-    if value is None or (isinstance(value, str) and value == "global"):
+    """The support of an average: None, the name of a mean, 0, or samples, at least 1."""
+    if value is None or (isinstance(value, str) and value in means):
         return value
     number = _number(value)
     if not (number == 0 or 1 <= number < math.inf):
         raise ValueError(
-            f"Argument `{name}` must be None, 'global', 0, or a number of samples of at least 1. "
-            f"Received: {name}={value!r}"
+            f"Argument `{name}` must be None, {', '.join(map(repr, means))}, 0, or a number of "
+            f"samples of at least 1. Received: {name}={value!r}"
         )
     if number > limit:
         raise ValueError(
@@ -119,7 +120,7 @@ def step(name: str, value: Any, support_name: str, support: Any, log2_default: i
     """An output step: a power of two within the support of the average, or None for the largest."""
     if value is None:
         return None
-    if support == "global" or (support is not None and support == 0):
+    if isinstance(support, str) or support == 0:
         raise ValueError(
             f"Argument `{name}` has no meaning with {support_name}={support!r}: leave it None. "
             f"Received: {name}={value!r}"

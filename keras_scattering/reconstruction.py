@@ -32,9 +32,9 @@ def reconstruct(
     is one signal of many. Order 0, where there is one, tells the local mean; of all that oscillates
     the coefficients tell neither the sign nor the phase, nor where it stands within the window of
     the average. Order 1 alone tells how much there is in each band and not how that moves within
-    the average, which order 2 returns in part. After a `"global"` average the signal is a texture
-    of the same statistics. Fine averages (small `J`, `T` or `stride`) lose the least; with `T=0`
-    order 0 is the signal itself.
+    the average, which order 2 returns in part. After a mean over all (`T="global"` or `"signal"`)
+    the signal is a texture of the same statistics. Fine averages (small `J`, `T` or `stride`) lose
+    the least; with `T=0` order 0 is the signal itself.
 
     The problem is not convex. The error falls fast for some tens of steps, then slowly, and need
     not come to the tolerance; the history tells. On four signals of white noise 200 steps took it

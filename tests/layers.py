@@ -52,6 +52,7 @@ CASES = [
         (8, 16),
     ),
     Case("1d-global", Scattering1D, {"J": 3, "T": "global", "padding": "periodic"}, (30,)),
+    Case("1d-signal", Scattering1D, {"J": 3, "T": "signal", "padding": "symmetric"}, (37, 2)),
     Case("1d-list", Scattering1D, {"J": 2, "Q": 2, "T": 0, "padding": "zero"}, (15, 2)),
     Case("2d", Scattering2D, {"J": 1}, (9, 8), small=True),
     Case(
@@ -67,6 +68,12 @@ CASES = [
         (4, 8, 7),
     ),
     Case("2d-global", Scattering2D, {"J": 2, "L": 2, "T": "global", "padding": "none"}, (12, 8)),
+    Case(
+        "2d-signal",
+        Scattering2D,
+        {"J": 2, "L": 2, "T": "signal", "data_format": "channels_first"},
+        (4, 9, 7),
+    ),
     Case("2d-list", Scattering2D, {"J": 2, "L": 2, "T": 0, "padding": "periodic"}, (7, 8)),
     Case("3d", HarmonicScattering3D, {"J": 1}, (6, 5, 4)),
     Case(
@@ -112,6 +119,12 @@ CASES = [
         {"J": 2, "J_fr": 1, "T": "global", "F": 0, "data_format": "channels_first"},
         (4, 21),
         small=True,
+    ),
+    Case(
+        "tf-joint-signal",
+        TimeFrequencyScattering,
+        {"J": 2, "J_fr": 1, "T": "signal", "format": "joint"},
+        (21,),
     ),
     Case("tf-list", TimeFrequencyScattering, {"J": 2, "J_fr": 1, "T": 0, "F": "global"}, (15, 2)),
 ]

@@ -31,12 +31,12 @@ def convolve(x, spectrum, axes=(-1,)):
 
 
 def is_averaged(T):
-    """Whether the low-pass is a local average: neither "global" nor 0."""
-    return T is None or (T != "global" and T > 0)
+    """Whether the low-pass is a local average: T is None or a positive number."""
+    return T is None or (T not in ("global", "signal") and T > 0)
 
 
 def support(T, J):
-    """The number T stands for: 2^J for None, "global" and 0."""
+    """The number T stands for: 2^J for None, "global", "signal" and 0."""
     return T if T is not None and is_averaged(T) else 2**J
 
 
@@ -199,18 +199,23 @@ class Timeline:
 
     def average(self, U, k):
         """What T makes of U (B, N_pad / 2^k)."""
-        if self.T == "global":
-            return U.mean(axis=-1)
         if is_averaged(self.T):
             return self.unpad(self.lowpass(U, k), self.log2_stride)
-        return self.unpad(U, k)
+        return self.without_lowpass(U, k)
+
+    def without_lowpass(self, U, k):
+        """What T makes of U (B, N_pad / 2^k) if it asks for no low-pass."""
+        if self.T == "global":
+            return U.mean(axis=-1)
+        own = self.unpad(U, k)
+        return own.mean(axis=-1) if self.T == "signal" else own
 
 
 # ---- 1D
 
 
 def scattering1d(x, J, Q=1, T=None, stride=None, max_order=2, padding="reflect"):
-    """(B, N) -> (B, N', K); (B, K) for T="global"; K arrays (B, N_j) for T=0."""
+    """(B, N) -> (B, N', K); (B, K) for "global" and "signal"; K arrays (B, N_j) for T=0."""
     x = np.asarray(x, float)
     time = Timeline(x.shape[-1], J, T, stride, padding)
     bank1, bank2 = (bank_1d(time.N_pad, J, q) for q in pair(Q))
@@ -296,7 +301,9 @@ def pad_amount_2d(M, J, padding="reflect"):
 
 
 def scattering2d(x, J, L=8, T=None, stride=None, max_order=2, padding="reflect"):
-    """(B, H, W) -> (B, H', W', K); (B, K) for T="global"; K arrays (B, H_j, W_j) for T=0."""
+    """(B, H, W) -> (B, H', W', K).
+
+    (B, K) for "global" and "signal"; K arrays (B, H_j, W_j) for T=0."""
     x = np.asarray(x, float)
     sizes = x.shape[1:]
     widths = [pad_amount_2d(M, J, padding) for M in sizes]
@@ -311,7 +318,8 @@ def scattering2d(x, J, L=8, T=None, stride=None, max_order=2, padding="reflect")
             rows, columns = (
                 kept(before, M, k) for (before, _), M in zip(widths, sizes, strict=True)
             )
-            return U[:, rows, columns]
+            own = U[:, rows, columns]
+            return own.mean(axis=(1, 2)) if T == "signal" else own
         step, margin = 2 ** (log2_stride - k), 2 ** (J - log2_stride)
         S = convolve(U, restrict_2d(phi, k), axes=(1, 2)).real[:, ::step, ::step]
         if padding in ("periodic", "none"):
@@ -390,7 +398,7 @@ def bank_fr(N_fr, J_fr, Q_fr=1):
 
 
 class FrequencyPath(NamedTuple):
-    """One picture S (B, N', N_fr / step), or (B, N_fr / step) for T="global", of order 1 or 2.
+    """One picture S (B, N', N_fr / step) of order 1 or 2, without N' for "global" and "signal".
 
     Its first n1_kept log-frequency samples, `step` apart, come from the n1_max filters stacked;
     the others from padding. order 1 has n2 = -1."""
@@ -448,7 +456,8 @@ def time_frequency_paths(
         S1.append(time.lowpass(np.abs(U1), k1))
 
     def finish_order1(y):
-        return y.mean(axis=-1) if T == "global" else time.unpad(y, time.log2_stride)
+        k = time.log2_stride
+        return time.unpad(y, k) if is_averaged(T) else time.without_lowpass(y, k)
 
     paths = [
         path(1, -1, n_fr, S1, finish_order1)
@@ -476,8 +485,8 @@ def time_frequency(
 ):  # fmt: skip
     """(B, N) -> (B, N', K) for "time", (B, N', Lambda, K) for "joint".
 
-    T="global" drops the axis N'. T=0 gives K arrays, each at its own resolution: (B, N_j) for
-    "time", (B, N_j, Lambda) for "joint"."""
+    "global" and "signal" drop the axis N'. T=0 gives K arrays, each at its own resolution:
+    (B, N_j) for "time", (B, N_j, Lambda) for "joint"."""
     x = np.asarray(x, float)
     paths = time_frequency_paths(x, J, J_fr, Q, T, stride, Q_fr, F, stride_fr, padding)
     if format == "joint":

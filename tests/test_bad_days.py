@@ -182,7 +182,7 @@ ABSURD = [
     (LAYERS, {"J": 10**30}, r"`J` must be at most"),
     (TIME, {"Q": 10**9}, r"`Q` must be at most 256"),
     (TIME, {"Q": (8, 10**9)}, r"`Q` must be at most 256"),
-    (TIME, {"T": 10**400}, r"`T` must be None, 'global', 0, or a number"),
+    (TIME, {"T": 10**400}, r"`T` must be None, 'global', 'signal', 0, or a number"),
     ((Scattering2D,), {"L": 10**9}, r"`L` must be at most 256"),
     ((HarmonicScattering3D,), {"L": 10**9}, r"`L` must be at most 128"),
     ((HarmonicScattering3D,), {"sigma_0": 10**400}, r"`sigma_0` must be a positive number"),
@@ -248,7 +248,8 @@ def anything(draw):
     """A layer, arguments that may or may not be fine, and a shape that may or may not fit."""
     layer = draw(st.sampled_from(LAYERS))
     count = st.integers(-1, 4) | st.sampled_from([np.int64(2), np.uint8(3), 1.0, None, 70, "2"])
-    average = st.sampled_from([None, "global", 0, 4, 6.5, np.float32(5), np.int16(8), 100, -1])
+    numbers = [0, 4, 6.5, np.float32(5), np.int16(8), 100, -1]
+    average = st.sampled_from([None, "global", "signal", *numbers])
     given = {"J": draw(st.integers(1, 3) | count)}
     options = {"max_order": st.sampled_from([1, 2, np.int64(1), 3])}
     if layer is HarmonicScattering3D:

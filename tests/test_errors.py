@@ -25,7 +25,8 @@ ORDERED = (Scattering1D, Scattering2D, HarmonicScattering3D)
 NO_COUNTS = (0, -1, 1.5, 2.0, True, None, "2")
 INTEGER = "an integer of at least 1"
 PADDINGS = "'reflect', 'symmetric', 'zero', 'periodic', 'none'"
-SUPPORT = "None, 'global', 0, or a number of samples of at least 1"
+SUPPORT = "None, 'global', 'signal', 0, or a number of samples of at least 1"
+SUPPORT_FR = "None, 'global', 0, or a number of samples of at least 1"  # no signal's own part
 NO_SUPPORTS = (0.5, -1, True, "local", np.inf, np.nan)
 
 # (layers, argument, what is said to be allowed, values that are not, other arguments)
@@ -35,11 +36,12 @@ ARGUMENTS = [
     (TIME, "Q", "a pair", ((), (8,), (8, 1, 1)), {}),
     ((Scattering2D, HarmonicScattering3D), "L", INTEGER, NO_COUNTS, {}),
     (TIME, "T", SUPPORT, NO_SUPPORTS, {}),
-    ((Scattering2D,), "T", "None, 'global', 0", (4, 1.0, True, False, "local"), {}),
+    ((Scattering2D,), "T", "None, 'global', 'signal', 0", (4, 1.0, True, False, "local"), {}),
     (PADDED, "stride", "a power of two, at most 8", (3, 6, 16), {"J": 3}),
     (PADDED, "stride", INTEGER, (0, -2, 2.0, True, "2"), {"J": 3}),
     (TIME, "stride", "a power of two, at most 4", (3, 8), {"J": 3, "T": 7.9}),
     (PADDED, "stride", "leave it None", (1, 2), {"T": "global"}),
+    (PADDED, "stride", "T='signal': leave it None", (1, 2), {"T": "signal"}),
     (PADDED, "stride", "leave it None", (1, 2), {"T": 0}),
     (ORDERED, "max_order", "one of 1, 2", (0, 3, 1.0, True, None, "2"), {}),
     (PADDED, "padding", PADDINGS, ("same", "REFLECT", None, 0), {}),
@@ -50,7 +52,7 @@ ARGUMENTS = [
     ((HarmonicScattering3D,), "integral_powers", "positive number", ((), 2.0, None, (0,)), {}),
     ((TimeFrequencyScattering,), "J_fr", INTEGER, NO_COUNTS, {}),
     ((TimeFrequencyScattering,), "Q_fr", INTEGER, NO_COUNTS, {}),
-    ((TimeFrequencyScattering,), "F", SUPPORT, NO_SUPPORTS, {}),
+    ((TimeFrequencyScattering,), "F", SUPPORT_FR, (*NO_SUPPORTS, "signal"), {}),
     ((TimeFrequencyScattering,), "F", "at most 2**J_fr = 4", (4.5, 8), {"J_fr": 2}),
     ((TimeFrequencyScattering,), "stride_fr", "a power of two, at most 4", (3, 8), {"J_fr": 2}),
     ((TimeFrequencyScattering,), "stride_fr", "a power of two, at most 2", (4,), {"F": 3.9}),

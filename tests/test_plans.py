@@ -57,7 +57,7 @@ def test_padding_is_that_of_numpy(N, padding):
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
-@pytest.mark.parametrize("T", [None, "global", 0, 1, 23.5])
+@pytest.mark.parametrize("T", [None, "global", "signal", 0, 1, 23.5])
 def test_time_axis_holds_the_signal(T, padding):
     for J, extra in itertools.product([1, 3, 4], [0, 1, 5, 40]):
         N = (24 + extra) if padding != "none" else (32 + extra // 5 * 16)
@@ -310,6 +310,7 @@ PLANS = {
     "1d, order 1": lambda: plan_scattering1d(96, 5, (8, 1), None, None, 1, "periodic"),
     "1d, list": lambda: plan_scattering1d(100, 3, (3, 1), 0, None, 2, "zero"),
     "1d, global": lambda: plan_scattering1d(128, 4, (1, 1), "global", None, 2, "none"),
+    "1d, signal": lambda: plan_scattering1d(99, 4, (2, 1), "signal", None, 2, "reflect"),
     "2d": lambda: plan_scattering2d((17, 24), 3, 3, None, 2, 2, "symmetric"),
     "2d, list": lambda: plan_scattering2d((16, 16), 2, 4, 0, None, 2, "none"),
 }
@@ -388,7 +389,13 @@ def wavelets(axis, Q):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("padding", ["reflect", "symmetric", "zero"])
 @pytest.mark.parametrize(
-    ("N", "J", "Q", "T"), [(2000, 3, (1, 1), None), (2500, 4, (4, 2), 5), (1999, 3, (3, 1), 0)]
+    ("N", "J", "Q", "T"),
+    [
+        (2000, 3, (1, 1), None),
+        (2500, 4, (4, 2), 5),
+        (1999, 3, (3, 1), 0),
+        (1999, 3, (3, 1), "signal"),
+    ],
 )
 def test_padding_that_is_left_out_is_out_of_reach(N, J, Q, T, padding, dtype):
     whole = TimeAxis(N, J, T, None, padding)

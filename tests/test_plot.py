@@ -119,8 +119,9 @@ def test_scattergram_has_a_tone_where_and_when_it_sounds(data_format):
     assert corners[0, 1, 0] - corners[0, 0, 0] == pytest.approx(16 / RATE)
 
 
-def test_disc_lights_up_where_a_wave_stands():
-    layer = image_layer(T="global")
+@pytest.mark.parametrize("T", ["global", "signal"])
+def test_disc_lights_up_where_a_wave_stands(T):
+    layer = image_layer(T=T)
     meta = layer.meta()
     # Values that tell the paths apart.
     axes = plot.discs(layer, np.arange(len(meta["order"])))
@@ -158,7 +159,9 @@ def test_second_disc_divides_the_sectors_of_the_first():
     assert len(plot.discs(image_layer(max_order=1), y[..., : 1 + 24])) == 1
 
 
-@pytest.mark.parametrize("options", [{}, {"T": 64, "format": "joint"}, {"T": None, "F": 0}])
+@pytest.mark.parametrize(
+    "options", [{}, {"T": "signal"}, {"T": 64, "format": "joint"}, {"T": None, "F": 0}]
+)
 def test_joint_picture_tells_rising_from_falling(options):
     layer = joint_layer(**options)
     for y, rising in zip(layer(np.stack([chirp(True), chirp(False)])), [True, False], strict=True):
@@ -191,13 +194,14 @@ REFUSED = [
     (plot.filter_bank, image_layer(), {"sampling_rate": 2.0}, r"signals in time.*=2\.0$"),
     (plot.wavelets, time_layer(), {"sampling_rate": -1}, "`sampling_rate` must be a positive"),
     (plot.scattergram, time_layer(T="global"), {"coefficients": []}, "local.* T='global'$"),
+    (plot.scattergram, time_layer(T="signal"), {"coefficients": []}, "local.* T='signal'$"),
     (
         plot.scattergram,
         time_layer(),
         {"coefficients": np.ones((2, 3))},
         r"`coefficients` .* shape \(128, \d+\)\. Received: shape \(2, 3\)$",
     ),
-    (plot.discs, image_layer(T=0), {"coefficients": []}, "Received: T=0$"),
+    (plot.discs, image_layer(T=0), {"coefficients": []}, "'global' or 'signal'.* T=0$"),
     (
         plot.discs,
         image_layer(),

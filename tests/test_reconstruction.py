@@ -36,6 +36,7 @@ def problem(layer, shape, scale=1.0):
 GOALS = [
     (Scattering1D(J=3, Q=4), (128,), 0.1),
     (Scattering1D(J=4, Q=4, T="global"), (128,), 0.01),
+    (Scattering1D(J=4, Q=4, T="signal"), (128,), 0.01),
     (Scattering2D(J=1, L=4), (12, 16), 0.1),
     (HarmonicScattering3D(J=1, L=2), (6, 6, 6), 0.02),
     (TimeFrequencyScattering(J=3, J_fr=1, Q=4), (64,), 0.1),

@@ -38,7 +38,7 @@ def check(x, **arguments):
 # One dimension
 
 
-@pytest.mark.parametrize("T", [None, "global", 0, 1, 2, 6.5, 100], ids=label)  # 2**J = 16
+@pytest.mark.parametrize("T", [None, "global", "signal", 0, 1, 2, 6.5, 100], ids=label)  # 2**J = 16
 @pytest.mark.parametrize("padding", PADDINGS)
 def test_1d_paddings_and_averages(padding, T):
     check(noise(2, 192), J=4, Q=3, T=T, padding=padding)
@@ -89,6 +89,7 @@ def test_1d_sizes_at_the_edge_of_more_padding(J, N):
         {"J": 2, "Q": 24},  # wavelets of the smallest width from the first on
         {"J": 8, "Q": (3, 1), "T": 255.9},
         {"J": 8, "T": "global", "padding": "zero"},
+        {"J": 3, "Q": 4, "T": "signal"},  # much of the padding is out of reach
     ],
     ids=label,
 )
@@ -115,7 +116,7 @@ def test_1d_signals(signal, padding):
 # Two dimensions
 
 
-@pytest.mark.parametrize("T", [None, "global", 0], ids=label)
+@pytest.mark.parametrize("T", [None, "global", "signal", 0], ids=label)
 @pytest.mark.parametrize("padding", PADDINGS)
 def test_2d_paddings_and_averages(padding, T):
     check(noise(2, 16, 24), J=2, L=3, T=T, padding=padding)
@@ -163,8 +164,9 @@ def settings_1d(draw):
     J = draw(st.integers(1, 6))
     padding = draw(st.sampled_from(PADDINGS))
     N = draw(st.integers(2**J, 400))
-    T = draw(st.sampled_from([None, "global", 0]) | st.integers(1, N) | st.floats(1, N))
-    number = T not in (None, "global", 0)
+    unscaled = [None, "global", "signal", 0]
+    T = draw(st.sampled_from(unscaled) | st.integers(1, N) | st.floats(1, N))
+    number = T not in unscaled
     log2_T = math.floor(math.log2(T)) if number else J
     if padding == "none":
         N = -(-N // 2 ** max(J, log2_T)) * 2 ** max(J, log2_T)
@@ -186,7 +188,7 @@ def settings_2d(draw):
     size = draw(st.tuples(*[st.integers(2**J, 30)] * 2))
     if padding == "none":
         size = tuple(-(-n // 2**J) * 2**J for n in size)
-    T = draw(st.sampled_from([None, "global", 0]))
+    T = draw(st.sampled_from([None, "global", "signal", 0]))
     log2_stride = draw(st.none() | st.integers(0, J)) if T is None else None
     return noise(2, *size), {
         "J": J,

@@ -46,6 +46,7 @@ NAMED = [
     ("1d-channels", "S1_n1=2_c=1_t=4", lambda y, row: y[:, 4, y.shape[2] // 2 + row(n1=2, n2=-1)]),
     ("1d-channels-first", "S0_c=2_t=1", lambda y, row: y[:, 2 * y.shape[1] // 8, 1]),
     ("1d-global", "S1_n1=1", lambda y, row: y[:, row(n1=1, n2=-1)]),
+    ("1d-signal", "S1_n1=1_c=1", lambda y, row: y[:, y.shape[1] // 2 + row(n1=1, n2=-1)]),
     ("1d-list", "S1_n1=0_c=1_t=5", lambda y, row: y[row(n1=0, n2=-1)][:, 5, 1]),
     ("2d", "S1_n1=3_y=2_x=1", lambda y, row: y[:, 2, 1, row(n1=3, n2=-1)]),
     (

@@ -297,9 +297,11 @@ def test_coefficients_in_time_lie_between_zero_and_the_largest_sample(arguments,
         (96, {"J": 5, "Q": 4}),
         (96, {"J": 3, "T": 6.5}),
         (96, {"J": 3, "T": "global"}),
+        (96, {"J": 3, "T": "signal"}),
         (96, {"J": 3, "T": 0}),
         ((16, 24), {"J": 2}),
         ((16, 16), {"J": 1, "L": 3, "T": "global"}),
+        ((16, 16), {"J": 1, "L": 3, "T": "signal"}),
         ((16, 16), {"J": 3, "L": 3, "T": 0}),
     ],
     ids=label,
@@ -532,6 +534,55 @@ def test_the_global_mean_is_that_of_the_moduli(size, arguments):
     assert_close(scatter(x, T="global", **arguments), np.stack(means, axis=-1))
 
 
+@pytest.mark.parametrize("padding", ["reflect", "symmetric", "zero", "periodic", "none"])
+@pytest.mark.parametrize(
+    ("size", "arguments"),
+    [
+        *BOTH,
+        (200, {"J": 3, "Q": 8}),
+        (1023, {"J": 3, "Q": (4, 2)}),  # the padding is not all read
+        (64, {"J": 6, "Q": (5, 3)}),
+        (77, {"J": 1, "max_order": 1}),
+        ((19, 8), {"J": 3, "L": 2}),
+        ((9, 31), {"J": 1, "L": 5}),
+        ((16, 23), {"J": 2, "L": 4, "max_order": 1}),
+    ],
+    ids=label,
+)
+def test_the_mean_over_the_signal_is_that_of_what_no_average_returns(size, arguments, padding):
+    """Path by path: over the signal's own samples, at the path's own sampling."""
+    if padding == "none":
+        size = np.subtract(size, np.mod(size, 2 ** arguments["J"]))
+    x = noise(2, *np.atleast_1d(size))
+    axes = tuple(range(1, x.ndim))
+    means = [u.mean(axis=axes) for u in scatter(x, T=0, padding=padding, **arguments)]
+    S = scatter(x, T="signal", padding=padding, **arguments)
+    assert_close(S, np.stack(means, axis=-1))
+    assert_close(S[:, 0], x.mean(axis=axes))
+    if padding == "none":
+        assert_close(S, scatter(x, T="global", **arguments))
+
+
+@pytest.mark.parametrize("padding", ["reflect", "zero"])
+def test_the_mean_over_the_signal_does_not_jump_with_the_padding(padding):
+    """A burst in ever more silence fades like 1 / N. The padded size doubles at N = 684."""
+
+    def largest_change(T):
+        """From a size to the next, of N times the all moduli's coefficients."""
+        sums = []
+        for N in range(600, 801, 8):
+            t = np.arange(N) - N // 2
+            burst = np.exp(-((t / 40) ** 2)) * np.cos(0.7 * t)
+            S = scatter(burst[None], T=T, padding=padding, J=6)
+            sums.append(N * S[0, 1:].sum())
+        return np.exp(np.abs(np.diff(np.log(sums))).max())
+
+    # The number of samples that are kept is N / 2**j, rounded.
+    assert largest_change("signal") < 1.05
+    # Twice the samples hold one burst as before, or three where two are reflections.
+    assert largest_change("global") > (1.9 if padding == "zero" else 1.4)
+
+
 @both
 def test_lower_orders_come_first_and_are_the_same_alone(size, arguments):
     x = noise(2, *np.atleast_1d(size))
@@ -554,7 +605,7 @@ def test_strides_sample_one_signal(stride):
 
 
 @both
-@pytest.mark.parametrize("T", [None, "global", 0], ids=label)
+@pytest.mark.parametrize("T", [None, "global", "signal", 0], ids=label)
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 def test_channels_are_transformed_each_by_itself(size, arguments, T, data_format):
     """Channel-major: path k of channel c of K stands at c K + k; a list has an axis for them."""
@@ -572,7 +623,7 @@ def test_channels_are_transformed_each_by_itself(size, arguments, T, data_format
 
 
 @both
-@pytest.mark.parametrize("T", [None, "global", 0], ids=label)
+@pytest.mark.parametrize("T", [None, "global", "signal", 0], ids=label)
 def test_without_channels_paths_go_where_the_data_format_says(size, arguments, T):
     x = noise(2, *np.atleast_1d(size))
     last = scatter(x, T=T, **arguments)

@@ -41,6 +41,7 @@ def paths(transform, x):
         ({"F": "global"}, True),
         ({"T": "global", "F": 2}, False),
         ({"T": "global", "format": "joint"}, False),
+        ({"T": "signal", "F": "global"}, False),
         ({"T": 0, "F": 0}, True),
         ({"T": 0, "format": "joint", "Q": (8, 2)}, True),
     ],
@@ -94,6 +95,17 @@ def test_rising_tones_have_spin_plus_and_falling_ones_minus(samples, Q, T, F):
             s: (y[..., (meta["order"] == 2) & (meta["spin"] == s)] ** 2).sum() for s in (1, -1)
         }
         assert energy[spin] > 50 * energy[-spin]
+
+
+@pytest.mark.parametrize("T", ["global", "signal"])
+def test_only_the_mean_over_the_padded_signal_takes_in_the_reflection(T):
+    """Which falls where the signal rises, and is as long."""
+    transform = layer(8, 3, Q=8, T=T, F="global", padding="reflect")
+    t = np.arange(2048) / 2048
+    (y,) = transform(np.cos(2 * np.pi * np.cumsum(0.02 * 20**t))[None]).numpy()
+    meta = transform.meta()
+    up, down = ((y[(meta["order"] == 2) & (meta["spin"] == s)] ** 2).sum() for s in (1, -1))
+    assert (up > 40 * down) if T == "signal" else (up < 1.1 * down)
 
 
 def test_time_scattering_alone_does_not_tell_directions():
@@ -193,6 +205,9 @@ SETTINGS = [
     (400, {"J": 4, "J_fr": 2, "Q": 4, "T": 0, "F": "global"}),
     (400, {"J": 4, "J_fr": 2, "Q": 4, "T": "global", "F": 0}),
     (400, {"J": 4, "J_fr": 2, "Q": 4, "T": "global"}),
+    (401, {"J": 4, "J_fr": 2, "Q": 4, "T": "signal"}),
+    (401, {"J": 4, "J_fr": 2, "Q": 4, "T": "signal", "F": 0, "padding": "zero"}),
+    (401, {"J": 4, "J_fr": 2, "Q": 4, "T": "signal", "F": 3, "format": "joint"}),
     (400, {"J": 4, "J_fr": 2, "Q": 4, "F": "global"}),
     (400, {"J": 4, "J_fr": 2, "Q": 4, "T": 0, "F": 3}),
     (513, {"J": 5, "J_fr": 3, "Q": 6, "Q_fr": 2}),
@@ -249,6 +264,42 @@ def test_metadata_rows_are_in_the_order_of_the_output(size, config):
     meta = transform.meta()
     for name, expected in zip(names, zip(*rows, strict=True), strict=True):
         np.testing.assert_allclose(meta[name], expected, rtol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("padding", ["reflect", "symmetric", "zero", "periodic", "none"])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [
+        (256, {}),
+        (304, {"Q": 4, "F": 0}),
+        (304, {"Q": (3, 2), "F": "global", "Q_fr": 2}),
+        (401, {"Q": 4, "F": 2.5, "stride_fr": 1}),
+        (256, {"format": "joint"}),
+        (333, {"Q": 4, "F": 3, "stride_fr": 1, "format": "joint"}),
+        (1500, {"Q": 4, "format": "joint"}),  # the padding is not all read
+    ],
+)
+def test_the_mean_over_the_signal_is_that_of_what_no_average_returns(
+    size, options, data_format, padding
+):
+    if padding == "none":
+        size -= size % 16
+    x = noise(2, size, 2)
+    time = 1
+    if data_format == "channels_first":
+        x, time = np.moveaxis(x, 2, 1), 2
+    options = {**options, "padding": padding, "data_format": data_format}
+    each, S = (layer(4, 2, T=T, **options)(x) for T in (0, "signal"))
+    # Channels and paths are one axis, channel-major.
+    means = np.stack([y.numpy().mean(axis=time) for y in each])
+    means = np.moveaxis(means, 0, -1 if data_format == "channels_last" else 2)
+    if data_format == "channels_last":
+        expected = means.reshape(*means.shape[:-2], -1)
+    else:
+        expected = means.reshape(len(x), -1, *means.shape[3:])
+    assert S.shape == expected.shape
+    np.testing.assert_allclose(S, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
 
 
 # Pictures feed convolutions

@@ -64,8 +64,9 @@ def test_a_signal_that_comes_a_step_later_has_outputs_one_sample_later(layer, op
             assert np.ptp(after) > 1e-5  # which a shift would not leave as it is
 
 
-def test_a_mean_over_all_time_has_no_step():
-    layer = Scattering1D(J=4, T="global")
+@pytest.mark.parametrize("T", ["global", "signal"])
+def test_a_mean_over_all_time_has_no_step(T):
+    layer = Scattering1D(J=4, T=T)
     layer.build((None, 128))
     assert np.isnan(layer.meta(sampling_rate=RATE)["step_s"]).all()
 

@@ -38,6 +38,15 @@ def _joined(parts: Sequence[tf.Tensor], rank: int) -> tf.Tensor:
     return tf.reshape(y, (*planes, -1, p * F, *y.shape[-rank:]))
 
 
+def _kept(u: tf.Tensor, box: Box) -> tf.Tensor:
+    """Signals on a box of their grid."""
+    if box == tuple((0, n) for n in u.shape[-len(box) :]):
+        return u
+    inside = [slice(*span) for span in box]
+    # Of an index, unlike of `tf.slice`, the gradient has a static shape.
+    return u[(..., *inside)]  # type: ignore[arg-type]  # the stubs lack `...`
+
+
 class Lattice:
     """The operations by FFTs, as eager calls and loops of a graph use them.
 
@@ -74,12 +83,11 @@ class Lattice:
                 real, _ = self.convolve([(x, rule.bank)])
                 return real[..., slice(*rule.keep)]  # type: ignore[arg-type]  # the stubs lack `...`
             case Mean():
-                return tf.reduce_mean(u, axis=list(range(2, len(u.shape))))
+                return tf.reduce_mean(_kept(u, rule.keep), axis=list(range(2, len(u.shape))))
             case Powers():
                 return averages.sums_of_powers(u, rule)
             case Crop():
-                box = [slice(*span) for span in rule.keep]
-                return u[(..., *box)]  # type: ignore[arg-type]  # the stubs lack `...`
+                return _kept(u, rule.keep)
 
     def averaged_modulus(self, sources: Sequence[Source], rule: Average) -> tf.Tensor:
         """|x * psi| * phi, where nothing filters the moduli any further."""

@@ -107,8 +107,8 @@ class ScatteringLayer(keras.Layer, abc.ABC):
                 they follow from, `xi1_hz`, `sigma1_hz`, `xi2_hz` and `sigma2_hz` in Hz, and
                 `scale1_s` and `scale2_s`, the scales 2**j1 and 2**j2 in seconds: the widest steps
                 at which the wavelets' responses may be sampled. Last comes `step_s`, the seconds
-                from one output sample of the path to the next, NaN for `T="global"`. Columns along
-                frequency, such as `xi_fr`, do not depend on time.
+                from one output sample of the path to the next, NaN for `T="global"` and `"signal"`.
+                Columns along frequency, such as `xi_fr`, do not depend on time.
 
         Returns:
             The columns, by name.

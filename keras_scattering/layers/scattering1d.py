@@ -28,8 +28,8 @@ class Scattering1D(ScatteringLayer):
             256.
         T: Scale of the average in samples, which sets the width of its Gaussian window: 1.6 T is
             one standard deviation, 3.7 T the width at half height. A number from 1 to the signal's
-            size, None for 2**J, `"global"` for the mean over the whole padded signal, or 0 for no
-            average.
+            size, None for 2**J, `"global"` for the mean over the whole padded signal, `"signal"`
+            for the mean over the signal alone (of what `T=0` returns), or 0 for no average.
         stride: Step between output samples, a power of two of at most 2**floor(log2 T), which is
             what None stands for.
         max_order: 1 or 2.
@@ -53,9 +53,9 @@ class Scattering1D(ScatteringLayer):
 
     Output shape:
         With K paths, `(batch, time', K)` or `(batch, time', channels * K)`, path k of channel c at
-        c * K + k; channels and paths come before time with channels first. For `T="global"`,
-        `(batch, K)` or `(batch, channels * K)`. For `T=0` a list with one tensor a path,
-        `(batch, time_j)` or `(batch, time_j, channels)`, sampled every 2**j samples.
+        c * K + k; channels and paths come before time with channels first. For `T="global"`
+        and `"signal"`, `(batch, K)` or `(batch, channels * K)`. For `T=0` a list with one tensor a
+        path, `(batch, time_j)` or `(batch, time_j, channels)`, sampled every 2**j samples.
 
     Raises:
         ValueError: For an argument outside of what is stated here; and, when the layer is built,
@@ -101,7 +101,7 @@ class Scattering1D(ScatteringLayer):
         self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
         self._Q = _validate.int_or_pair("Q", Q)
         self.Q = self._Q if isinstance(Q, (tuple, list)) else self._Q[0]
-        self.T = _validate.support("T", T)
+        self.T = _validate.support("T", T, _validate.MEANS)
         self.stride = _validate.step("stride", stride, "T", self.T, self.J)
         self.max_order = _validate.one_of("max_order", max_order, (1, 2))
         self.padding = _validate.one_of("padding", padding, _validate.PADDINGS)

@@ -26,7 +26,8 @@ class Scattering2D(ScatteringLayer):
         J: log2 of the largest scale, in samples; from 1 to 62.
         L: Number of angles in a half turn, at most 256.
         T: None for averages of the scale 2**J, with the Gaussian window phi; `"global"` for the
-            mean over the whole padded image; or 0 for no average.
+            mean over the whole padded image; `"signal"` for the mean over the image alone (of
+            what `T=0` returns); or 0 for no average.
         stride: Step between output samples on both axes, a power of two of at most 2**J, which is
             what None stands for.
         max_order: 1 or 2.
@@ -52,8 +53,9 @@ class Scattering2D(ScatteringLayer):
         With K = 1 + J L + L**2 J (J - 1) / 2 paths, `(batch, height', width', K)` or
         `(batch, height', width', channels * K)`, path k of channel c at c * K + k, where
         height' = height // 2**J at the default stride; channels and paths come before height with
-        channels first. For `T="global"`, `(batch, K)` or `(batch, channels * K)`. For `T=0` a list
-        with one tensor a path, `(batch, height_j, width_j)` or with channels, sampled every 2**j.
+        channels first. For `T="global"` and `"signal"`, `(batch, K)` or `(batch, channels * K)`.
+        For `T=0` a list with one tensor a path, `(batch, height_j, width_j)` or with channels,
+        sampled every 2**j.
 
     Raises:
         ValueError: For an argument outside of what is stated here; and, when the layer is built,
@@ -95,7 +97,7 @@ class Scattering2D(ScatteringLayer):
         super().__init__(data_format, **kwargs)
         self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
         self.L = _validate.positive_int("L", L, _validate.LARGEST_COUNT)
-        self.T = _validate.one_of("T", T, (None, "global", 0))
+        self.T = _validate.one_of("T", T, (None, *_validate.MEANS, 0))
         self.stride = _validate.step("stride", stride, "T", self.T, self.J)
         self.max_order = _validate.one_of("max_order", max_order, (1, 2))
         self.padding = _validate.one_of("padding", padding, _validate.PADDINGS)

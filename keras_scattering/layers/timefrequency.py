@@ -31,7 +31,8 @@ class TimeFrequencyScattering(ScatteringLayer):
         Q: Wavelets an octave in time, of the first order or as a pair; at most 256.
         T: Scale of the average in time, in samples, which sets the width of its Gaussian window as
             in `Scattering1D`: a number from 1 to the signal's size, None for 2**J, `"global"` for
-            the mean over the whole padded signal, or 0 for none.
+            the mean over the whole padded signal, `"signal"` for the mean over the signal alone
+            (of what `T=0` returns), or 0 for none.
         stride: Output step in time, a power of two of at most 2**floor(log2 T), which is the
             default.
         Q_fr: Wavelets an octave along frequency, at most 256.
@@ -42,8 +43,8 @@ class TimeFrequencyScattering(ScatteringLayer):
             path as a picture over time and log-frequency, which needs a local `F`, and leaves out
             order 0.
         padding: How the signal goes on beyond its ends, as in `Scattering1D`. A reflection runs
-            backwards and swaps the spins, which a mean over all of time (`T="global"`) takes in:
-            there `"zero"` tells rising from falling better.
+            backwards and swaps the spins, which a mean over the padded signal (`T="global"`)
+            takes in: there `"zero"`, or `T="signal"`, tells rising from falling better.
         data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
         **kwargs: Of `keras.layers.Layer`. With `dtype="float64"` all is computed in double
             precision; under a mixed policy in float32, and returned in the compute dtype. And
@@ -61,8 +62,8 @@ class TimeFrequencyScattering(ScatteringLayer):
         `format="time"`: `(batch, time', K)` or `(batch, time', channels * K)`.
         `format="joint"`: `(batch, time', frequency', K)` or with channels * K, ready for `Conv2D`.
         Path k of channel c stands at c * K + k; that axis is the second with channels first. The
-        axis of time is absent for `T="global"`. For `T=0` a list, one tensor a path, each sampled
-        at its own step.
+        axis of time is absent for `T="global"` and `"signal"`. For `T=0` a list, one tensor a path,
+        each sampled at its own step.
 
     Raises:
         ValueError: For an argument outside of what is stated here, first-order wavelets that do
@@ -113,10 +114,10 @@ class TimeFrequencyScattering(ScatteringLayer):
         self.J_fr = _validate.positive_int("J_fr", J_fr, _validate.LARGEST_J_FR)
         self._Q = _validate.int_or_pair("Q", Q)
         self.Q = self._Q if isinstance(Q, (tuple, list)) else self._Q[0]
-        self.T = _validate.support("T", T)
+        self.T = _validate.support("T", T, _validate.MEANS)
         self.stride = _validate.step("stride", stride, "T", self.T, self.J)
         self.Q_fr = _validate.positive_int("Q_fr", Q_fr, _validate.LARGEST_COUNT)
-        self.F = _validate.support("F", F, limit=2**self.J_fr, limit_name="2**J_fr")
+        self.F = _validate.support("F", F, ("global",), 2**self.J_fr, "2**J_fr")
         self.stride_fr = _validate.step("stride_fr", stride_fr, "F", self.F, self.J_fr)
         self.format = _validate.one_of("format", format, ("time", "joint"))
         self.padding = _validate.one_of("padding", padding, _validate.PADDINGS)

@@ -29,7 +29,9 @@ class SpectralLowPass:
 
 @dataclasses.dataclass(frozen=True)
 class Mean:
-    """The mean over the whole grid."""
+    """The mean over a part of the grid, [start, stop) per axis."""
+
+    keep: Box
 
 
 @dataclasses.dataclass(frozen=True)

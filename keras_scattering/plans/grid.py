@@ -13,12 +13,12 @@ from keras_scattering.plans.padding import Padding
 
 def is_local(T: float | str | None) -> bool:
     """Whether T asks for averages over windows: not for a mean over all, nor for none."""
-    return T is None or T not in ("global", 0)
+    return not isinstance(T, str) and T != 0
 
 
 def lowpass_support(T: float | str | None, J: int) -> float:
     """Support of the low-pass in samples: T if it is a positive number, else 2**J."""
-    return float(T) if T and T != "global" else float(2**J)
+    return float(T) if T and is_local(T) else float(2**J)
 
 
 def log2_step(stride: int | None, support: float) -> int:
@@ -29,7 +29,8 @@ def log2_step(stride: int | None, support: float) -> int:
 class Grid(abc.ABC):
     """A padded grid, and the average over it.
 
-    `T` is "global" for a mean over the whole grid, 0 for no average, else local.
+    `T` is "global" for a mean over the whole grid, "signal" for one over the samples that are not
+    padding, 0 for no average, else local.
     """
 
     T: float | str | None
@@ -66,6 +67,11 @@ class Grid(abc.ABC):
         """Whether outputs are averages over windows of the signal."""
         return is_local(self.T)
 
+    @property
+    def mean(self) -> bool:
+        """Whether outputs are means over all of the grid, or of the signal."""
+        return isinstance(self.T, str)
+
     def size(self, k: int) -> tuple[int, ...]:
         """Size of the padded grid with one sample every 2**k."""
         return tuple(n >> k for n in self.padded)
@@ -76,19 +82,23 @@ class Grid(abc.ABC):
 
     def average(self, arrays: Arrays, k: int) -> Average:
         """How a signal sampled every 2**k is averaged."""
+        return self.lowpass(arrays, k) if self.local else self.reduce(k)
+
+    def reduce(self, k: int) -> Average:
+        """What is made of a signal sampled every 2**k that takes no low-pass, or has had it."""
         if self.T == "global":
-            return Mean()
-        return self.lowpass(arrays, k) if self.local else Crop(self.keep(k))
+            return Mean(tuple((0, n) for n in self.size(k)))
+        return (Mean if self.mean else Crop)(self.keep(k))
 
     def output_step(self, k: int) -> float:
         """Samples from one output to the next, of a path sampled every 2**k; NaN for a mean."""
-        if self.T == "global":
+        if self.mean:
             return math.nan
         return 2.0 ** (self.log2_stride if self.local else k)
 
     def output_size(self, k: int) -> tuple[int, ...]:
         """Size of the output of a path whose signal is sampled every 2**k."""
-        if self.T == "global":
+        if self.mean:
             return ()
         box = self.keep(self.log2_stride if self.local else k)
         return tuple(stop - start for start, stop in box)

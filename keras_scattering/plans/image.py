@@ -19,7 +19,7 @@ class ImagePlane(Grid):
     Args:
         shape: Rows and columns of the image.
         J: log2 of the largest scale, and of the low-pass.
-        T: None, "global" or 0.
+        T: None, "global", "signal" or 0.
         stride: Output step on both axes, or None for 2**J.
         padding: How the image is extended.
     """

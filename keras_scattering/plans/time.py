@@ -44,7 +44,7 @@ class TimeAxis(Grid):
     Args:
         N: Samples of the signal.
         J: log2 of the largest scale.
-        T: Support of the low-pass; None, "global" and 0 all give the low-pass 2**J.
+        T: Support of the low-pass; None, "global", "signal" and 0 give the low-pass 2**J.
         stride: Output step, or None for 2**floor(log2 T).
         padding: How the signal is extended.
         margin: Padded samples on each side that are enough, or None for all of the definition.

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_scattering.filters import FilterBank, MorletBank1D
 from keras_scattering.filters.morlet1d import schedule
-from keras_scattering.plans.averages import Average, Crop, Mean
+from keras_scattering.plans.averages import Average
 from keras_scattering.plans.banks import Bank, hull
 from keras_scattering.plans.compact import Arrays
 from keras_scattering.plans.grid import lowpass_support
@@ -118,7 +118,7 @@ class _Designer:
         """Filters along frequency of one sampling, averaged there or not."""
         time, group = self.time, [m.n_fr for m in kind]
         # The stack of the first order has been averaged in time already.
-        done = Mean() if time.T == "global" else Crop(time.keep(time.log2_stride))
+        done = time.reduce(time.log2_stride)
         return self.frequency.along(
             self.arrays,
             f"fr_{n2}_{group[0]}" if n2 >= 0 else f"fr_{group[0]}",

@@ -28,7 +28,7 @@ def discs(
         layer: A built `Scattering2D`, of order 2 for two discs.
         coefficients: What the layer returns for one image without channels, batch aside:
             `(height', width', K)`, `(K, height', width')` with channels first, or `(K,)` for a
-            global average.
+            mean over all (`T="global"` or `"signal"`).
         position: Row and column of the output; None for the middle.
         axes: One axes for each order, a sequence; None for a new figure.
 

@@ -51,7 +51,9 @@ def of_one_signal(layer: ScatteringLayer, coefficients: Any) -> np.ndarray:
     """Coefficients of one signal with the paths last, or an error."""
     built = layer._built("plot")
     if not built.plan.stacked:
-        raise ValueError("Pictures need an average: T None, a number or 'global'. Received: T=0")
+        raise ValueError(
+            "Pictures need an average: T None, a number, 'global' or 'signal'. Received: T=0"
+        )
     paths, *size = built.plan.outputs[0]
     first = layer.data_format == "channels_first"
     allowed = (paths, *size) if first else (*size, paths)

@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -67,8 +68,7 @@ class Batched:
         self._images = images
         self._divided = divided
         self._graphs: dict[Task, Callable] = {}
-        deal = self._deal_compiled if mode.xla else self._deal
-        self._recomputed = Recomputed(Task(function, outputs), deal)
+        self._recomputed = Recomputed(Task(function, outputs), self._deal)
 
     @tf.autograph.experimental.do_not_convert  # there is nothing to convert, at a cost
     def __call__(self, x: tf.Tensor, shared: Tensors) -> list[tf.Tensor]:
@@ -93,53 +93,57 @@ class Batched:
         return self._items(_IMAGES_WORKING_SET if self._images else WORKING_SET)
 
     def _deal(self, task: Task, items: Tensors, shared: Tensors) -> list[tf.Tensor]:
-        """In an ordinary graph, or eagerly."""
+        """Carry out a task for a batch.
 
-        def part(mode: Mode, *items: tf.Tensor) -> list[tf.Tensor]:
-            return task.function(mode, items, shared)
+        Its graph is made once, for any batch, and called by all graphs that need it.
+        """
+        if tf.executing_eagerly() and not self._mode.xla:
+            part = functools.partial(self._part, task, self._mode, shared)
+            return self._loop(task, part, items, self._most())
+        if task not in self._graphs:
+            each = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in items]
+            common = [tf.TensorSpec(w.shape, w.dtype) for w in shared]
+            ways = self._clusters if self._mode.xla else self._ways
+            signature: list[Any] = [each, common]
+            self._graphs[task] = tf.function(
+                functools.partial(ways, task), signature, autograph=False
+            )
+        return self._graphs[task](list(items), list(shared))
 
-        usual = functools.partial(part, self._mode)
-        if tf.executing_eagerly():
-            return self._loop(task, usual, items)
-        usual = traced(usual, items)
+    @staticmethod
+    def _part(task: Task, mode: Mode, shared: Tensors, *items: tf.Tensor) -> list[tf.Tensor]:
+        return task.function(mode, items, shared)
+
+    def _ways(self, task: Task, items: Tensors, shared: Tensors) -> list[tf.Tensor]:
+        """In an ordinary graph."""
+        usual = traced(functools.partial(self._part, task, self._mode, shared), items)
         if self._divided:
-            return self._loop(task, usual, items)
+            return self._loop(task, usual, items, self._most())
         on_thread = usual
         if self._images:
             mode = dataclasses.replace(self._mode, one_thread=True)
-            on_thread = traced(functools.partial(part, mode), items)
+            on_thread = traced(functools.partial(self._part, task, mode, shared), items)
         return self._way(task, usual, on_thread, items, self._most())
 
-    def _deal_compiled(self, task: Task, items: Tensors, shared: Tensors) -> list[tf.Tensor]:
+    def _clusters(self, task: Task, items: Tensors, shared: Tensors) -> list[tf.Tensor]:
         """By XLA clusters, within which a loop takes a few items at a time.
 
-        The graph around them is traced once, and each cluster compiled once for each size that a
-        part of a batch has.
+        Each is compiled once for each size that a part of a batch has.
         """
-        if task not in self._graphs:
-            most = self._items(_CLUSTER_WORKING_SET)
+        part = functools.partial(self._part, task, self._mode, shared)
+        most = self._items(_CLUSTER_WORKING_SET)
 
-            def ways(items: Tensors, shared: Tensors) -> list[tf.Tensor]:
-                @functools.partial(tf.function, jit_compile=True, autograph=False)
-                def cluster(*items: tf.Tensor) -> list[tf.Tensor]:
-                    return self._loop(
-                        task, lambda *part: task.function(self._mode, part, shared), items, most
-                    )
+        @functools.partial(tf.function, jit_compile=True, autograph=False)
+        def cluster(*items: tf.Tensor) -> list[tf.Tensor]:
+            return self._loop(task, part, items, most)
 
-                graph = traced(cluster, items)
-                return self._way(task, graph, graph, items, _ANY)
+        graph = traced(cluster, items)
+        return self._way(task, graph, graph, items, _ANY)
 
-            each = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in items]
-            common = [tf.TensorSpec(w.shape, w.dtype) for w in shared]
-            self._graphs[task] = tf.function(ways, [each, common], autograph=False)
-        return self._graphs[task](list(items), list(shared))
-
-    def _loop(
-        self, task: Task, function: Callable, items: Tensors, most: int | None = None
-    ) -> list[tf.Tensor]:
+    def _loop(self, task: Task, function: Callable, items: Tensors, most: int) -> list[tf.Tensor]:
         """Parts of at most so many items, in turn."""
         apply = functools.partial(in_turn, function, outputs=task.outputs)
-        return in_equal_parts(apply, items, most or self._most(), total=task.total)
+        return in_equal_parts(apply, items, most, total=task.total)
 
     def _way(
         self, task: Task, usual: Callable, on_thread: Callable, items: Tensors, most: int

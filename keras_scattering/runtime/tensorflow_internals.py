@@ -116,9 +116,7 @@ def forget_gradient_with_graph(result: tf.Tensor) -> None:
     graph = result.graph
     while isinstance(getattr(graph, "outer_graph", None), type(result.graph)):
         graph = graph.outer_graph
-    if not hasattr(graph, "_own_gradients"):
-        graph._own_gradients = []
-    graph._own_gradients.append(function)
+    setattr(graph, f"_{name}", function)
     kept = weakref.ref(function, lambda _: entries.pop(name, None))
     entries[name]["type"] = lambda op, *slopes: kept()(op, *slopes)  # type: ignore[misc]
 
