@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 MEANS = ("global", "signal")  # over the padded signal, and over the signal's own samples
+_SHOWN = 200  # characters of a value in a message
 PADDINGS = ("reflect", "symmetric", "zero", "periodic", "none")
 # Beyond these no signal is of use, and the design would fill the memory or overflow.
 LARGEST_J = 62  # 2**62 samples
@@ -17,14 +18,22 @@ LARGEST_DEGREE = 128
 LARGEST_SIZE = 2**30  # samples of a signal in all
 
 
+def shown(value: Any) -> str:
+    """A value for a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
 def positive_int(name: str, value: Any, largest: float = math.inf) -> int:
     """An integer of at least 1."""
     if not _is_positive_int(value):
         raise ValueError(
-            f"Argument `{name}` must be an integer of at least 1. Received: {name}={value!r}"
+            f"Argument `{name}` must be an integer of at least 1. Received: {name}={shown(value)}"
         )
     if value > largest:
-        raise ValueError(f"Argument `{name}` must be at most {largest}. Received: {name}={value!r}")
+        raise ValueError(
+            f"Argument `{name}` must be at most {largest}. Received: {name}={shown(value)}"
+        )
     return int(value)
 
 
@@ -54,7 +63,9 @@ def _is_positive(value: Any) -> bool:
 def positive(name: str, value: Any) -> float:
     """A positive, finite number."""
     if not _is_positive(value):
-        raise ValueError(f"Argument `{name}` must be a positive number. Received: {name}={value!r}")
+        raise ValueError(
+            f"Argument `{name}` must be a positive number. Received: {name}={shown(value)}"
+        )
     return float(value)
 
 
@@ -62,7 +73,8 @@ def positives(name: str, value: Any) -> tuple[float, ...]:
     """A sequence of positive numbers."""
     if not isinstance(value, (tuple, list)) or not value or not all(map(_is_positive, value)):
         raise ValueError(
-            f"Argument `{name}` must be a tuple of positive numbers. Received: {name}={value!r}"
+            f"Argument `{name}` must be a tuple of positive numbers. "
+            f"Received: {name}={shown(value)}"
         )
     return tuple(float(number) for number in value)
 
@@ -70,7 +82,9 @@ def positives(name: str, value: Any) -> tuple[float, ...]:
 def boolean(name: str, value: Any) -> bool:
     """True or False."""
     if not isinstance(value, bool):
-        raise ValueError(f"Argument `{name}` must be True or False. Received: {name}={value!r}")
+        raise ValueError(
+            f"Argument `{name}` must be True or False. Received: {name}={shown(value)}"
+        )
     return value
 
 
@@ -80,7 +94,7 @@ def one_of(name: str, value: Any, allowed: tuple) -> Any:
     if not any(type(plain) is type(a) and plain == a for a in allowed):
         raise ValueError(
             f"Argument `{name}` must be one of {', '.join(map(repr, allowed))}. "
-            f"Received: {name}={value!r}"
+            f"Received: {name}={shown(value)}"
         )
     return plain
 
@@ -91,7 +105,7 @@ def int_or_pair(name: str, value: Any) -> tuple[int, int]:
     if len(pair) != 2 or not all(map(_is_positive_int, pair)):
         raise ValueError(
             f"Argument `{name}` must be an integer of at least 1, or a pair of them. "
-            f"Received: {name}={value!r}"
+            f"Received: {name}={shown(value)}"
         )
     first, second = (positive_int(name, number, LARGEST_COUNT) for number in pair)
     return first, second
@@ -107,11 +121,12 @@ def support(
     if not (number == 0 or 1 <= number < math.inf):
         raise ValueError(
             f"Argument `{name}` must be None, {', '.join(map(repr, means))}, 0, or a number of "
-            f"samples of at least 1. Received: {name}={value!r}"
+            f"samples of at least 1. Received: {name}={shown(value)}"
         )
     if number > limit:
         raise ValueError(
-            f"Argument `{name}` must be at most {limit_name} = {limit}. Received: {name}={value!r}"
+            f"Argument `{name}` must be at most {limit_name} = {limit}. "
+            f"Received: {name}={shown(value)}"
         )
     return int(value) if is_int(value) else number
 
@@ -123,14 +138,14 @@ def step(name: str, value: Any, support_name: str, support: Any, log2_default: i
     if isinstance(support, str) or support == 0:
         raise ValueError(
             f"Argument `{name}` has no meaning with {support_name}={support!r}: leave it None. "
-            f"Received: {name}={value!r}"
+            f"Received: {name}={shown(value)}"
         )
     value = positive_int(name, value)
     limit = default_step(support, log2_default)
     if value & (value - 1) or value > limit:
         raise ValueError(
             f"Argument `{name}` must be a power of two, at most {limit} "
-            f"(from {support_name}={support!r}). Received: {name}={value!r}"
+            f"(from {support_name}={support!r}). Received: {name}={shown(value)}"
         )
     return value
 

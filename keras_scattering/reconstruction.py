@@ -76,7 +76,9 @@ def reconstruct(
     synthesis by gradient descent; L-BFGS-B is SciPy's.
     """
     if not isinstance(layer, ScatteringLayer):
-        raise ValueError(f"Argument `layer` must be a scattering layer. Received: {layer!r}")
+        raise ValueError(
+            f"Argument `layer` must be a scattering layer. Received: {_validate.shown(layer)}"
+        )
     built = layer._built("reconstruct()")
     shape: tuple[Any, ...] = built.shape[1:]
     targets = _targets(layer, coefficients)

@@ -113,14 +113,15 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
         X = validate_data(self, X, dtype="numeric", ensure_min_features=2)
         if not isinstance(self.layer, ScatteringLayer):
             raise ValueError(
-                f"Argument `layer` must be a scattering layer. Received: {self.layer!r}"
+                f"Argument `layer` must be a scattering layer. "
+                f"Received: {_validate.shown(self.layer)}"
             )
         _validate.positive_int("batch_size", self.batch_size)
         shape = (X.shape[1],) if self.shape is None else tuple(self.shape)
         if math.prod(shape) != X.shape[1]:
             raise ValueError(
                 f"Argument `shape` must have as many numbers as X has columns, {X.shape[1]}. "
-                f"Received: shape={self.shape!r}"
+                f"Received: shape={_validate.shown(self.shape)}"
             )
         self.layer_ = type(self.layer).from_config(self.layer.get_config())
         self.layer_.build((None, *shape))

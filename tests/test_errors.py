@@ -1,6 +1,7 @@
 """Bad arguments and inputs: each error names what is wrong, what is allowed, and what came."""
 
 import importlib
+import time
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from keras_scattering import (
     Scattering2D,
     TimeFrequencyScattering,
 )
+from keras_scattering.plans import limits
 
 SMALL = [case for case in CASES if case.small]
 TIME = (Scattering1D, TimeFrequencyScattering)
@@ -211,3 +213,67 @@ def test_another_backend_is_refused_on_import(monkeypatch):
     message = r"KERAS_BACKEND=tensorflow before Keras is imported\. Received: KERAS_BACKEND=jax$"
     with pytest.raises(ValueError, match=message):
         importlib.reload(keras_scattering)
+
+
+class TestInputsThatAreReadOtherwise:
+    """Messages say which axis is taken for what."""
+
+    def test_a_stereo_sound_without_its_batch(self):
+        with pytest.raises(ValueError, match=r"\(8000, 2\) is read as \(batch, time\); a single"):
+            Scattering1D(J=8)(np.zeros((8000, 2), "int16"))
+
+    def test_channels_first_in_a_layer_of_channels_last(self):
+        with pytest.raises(ValueError, match="take data_format='channels_first'"):
+            Scattering2D(J=2)(np.zeros((2, 3, 32, 32)))
+
+    def test_channels_first_that_would_be_taken(self):
+        with pytest.warns(UserWarning, match=r"\(batch, height, width, channels\)"):
+            Scattering2D(J=1)(np.zeros((2, 3, 32, 32)))
+
+    def test_a_list_of_images(self):
+        with pytest.raises(ValueError, match=r"np\.stack"):
+            Scattering2D(J=2)([np.zeros((32, 32)), np.zeros((32, 32))])
+
+    def test_sounds_of_two_lengths(self):
+        with pytest.raises(ValueError, match="pad or crop"):
+            Scattering1D(J=2)([np.zeros(500), np.zeros(600)])
+
+    @pytest.mark.parametrize("name", ["shape", "backend", "frontend"])
+    def test_arguments_of_kymatio(self, name):
+        with pytest.raises(ValueError, match=r"is Kymatio's.*docs/migration\.md"):
+            Scattering1D(J=2, **{name: 16})
+
+    def test_a_shape_as_second_argument(self):
+        with pytest.raises(ValueError, match=r"is Kymatio's.*docs/migration\.md"):
+            Scattering2D(2, (32, 32))
+
+    def test_long_values_are_cut(self):
+        with pytest.raises(ValueError, match="Argument `J`") as caught:
+            Scattering1D(J=list(range(10000)))
+        assert len(str(caught.value)) < 400
+
+
+class TestSettingsThatNoMachineHolds:
+    """They are answered or refused at once, with the bytes that they would take."""
+
+    @pytest.mark.parametrize(
+        ("make", "shape"),
+        [
+            (lambda: Scattering1D(J=10), (2**30,)),
+            (lambda: Scattering1D(J=10, Q=256), (2**28,)),
+            (lambda: Scattering2D(J=2, L=256), (2**15, 2**15)),
+            (lambda: HarmonicScattering3D(J=2), (1024, 1024, 1024)),
+            (lambda: TimeFrequencyScattering(J=10, J_fr=4), (2**30,)),
+        ],
+    )
+    def test_shapes_are_answered_and_builds_refused(self, make, shape, monkeypatch):
+        monkeypatch.setattr(limits, "memory", lambda: 2**34)
+        began = time.monotonic()
+        make().compute_output_shape((None, *shape))
+        with pytest.raises(ValueError, match=r"would take about [\d,]+ bytes"):
+            make().build((None, *shape))
+        assert time.monotonic() - began < 10  # seconds; on a quiet machine below one
+
+    def test_paths_without_number(self):
+        with pytest.raises(ValueError, match=r"would have 2,951,681 paths, 11,806,724 bytes"):
+            Scattering2D(J=10, L=256).compute_output_shape((None, 1024, 1024))

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_scattering import _validate
 from keras_scattering.layers.base import ScatteringLayer
 
 # Sizes of the noises whose answers identify a model. A sigmoid does not saturate at all of them.
@@ -42,7 +43,7 @@ def load(model: Any, sampling_rate: float | None = None) -> Loaded:
     else:
         raise ValueError(
             "Argument `model` must be a built scattering layer, a model with one input, or the "
-            f"path of a .keras file or of a SavedModel. Received: model={model!r}"
+            f"path of a .keras file or of a SavedModel. Received: model={_validate.shown(model)}"
         )
     meta = {}
     if len(layers) == 1:

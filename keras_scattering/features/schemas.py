@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from keras_scattering import _validate
 from keras_scattering.features.models import Loaded, answers, fingerprint, same
 
 KEY = b"keras_scattering"  # of what the package has to say in a file's schema
@@ -99,7 +100,7 @@ def table(meta: Any) -> dict[str, np.ndarray] | None:
     if columns is None or len({column.shape for column in columns.values()}) > 1:
         raise ValueError(
             "Argument `meta` must be a dictionary of columns of one length. "
-            f"Received: meta={meta!r}"
+            f"Received: meta={_validate.shown(meta)}"
         )
     return columns
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
+from keras_scattering import _validate
 from keras_scattering.features.ids import refuse_twice
 
 
@@ -24,10 +25,12 @@ def files(source: Any) -> dict[str, str]:
     else:
         raise ValueError(
             "Argument `source` must be a glob, a list of paths, or a Ray dataset. "
-            f"Received: source={source!r}"
+            f"Received: source={_validate.shown(source)}"
         )
     if not names:
-        raise ValueError(f"Argument `source` must name some files. Received: source={source!r}")
+        raise ValueError(
+            f"Argument `source` must name some files. Received: source={_validate.shown(source)}"
+        )
     named = {name: os.path.abspath(name) for name in names}
     if aliases := _aliases(named):
         warnings.warn(

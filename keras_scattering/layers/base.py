@@ -21,6 +21,9 @@ from keras_scattering.runtime.batches import Batched
 from keras_scattering.runtime.mode import Mode
 from keras_scattering.runtime.tensorflow_internals import in_forward_mode
 
+# Arguments of Kymatio's layers that have no counterpart here.
+_KYMATIO = {"shape", "backend", "frontend", "pre_pad", "oversampling", "out_type", "average"}
+
 
 class _Built(NamedTuple):
     """What `build` leaves behind."""
@@ -38,7 +41,7 @@ def _floating(policy: Any) -> Any:
         return policy
     raise ValueError(
         "Argument `dtype` must be a floating type, or a policy that computes in one. "
-        f"Received: dtype={policy!r}"
+        f"Received: dtype={_validate.shown(policy)}"
     )
 
 
@@ -66,6 +69,12 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             raise ValueError(
                 "Argument `autocast` must be False, since the layer casts its input itself. "
                 f"Received: autocast={autocast!r}"
+            )
+        if foreign := _KYMATIO & kwargs.keys():
+            raise ValueError(
+                f"Argument `{min(foreign)}` is Kymatio's. A layer takes the size of its signals "
+                "from its input, and computes by TensorFlow: docs/migration.md has the "
+                f"counterpart of each argument. Received: {_validate.shown(kwargs)}"
             )
         super().__init__(autocast=False, **kwargs)
         _floating(self.dtype_policy)
@@ -147,11 +156,10 @@ class ScatteringLayer(keras.Layer, abc.ABC):
     def compute_output_shape(self, input_shape: Shape) -> Any:
         """Shape of the output; for T=0 a list, one shape per path."""
         batched, shape = self._batched(input_shape), tuple(input_shape)
-        size = self._signals.size(batched)
         if self._state is not None and batched[1:] == self._state.shape[1:]:
             plan = self._state.plan
         else:
-            plan = self._make_plan(size)
+            plan = self._plan(batched)
         axis = self._signals.channel_axis(batched)
         outputs = self._output_shapes(plan, None if axis is None else batched[axis])
         lead = () if len(batched) > len(shape) else shape[:1]
@@ -180,8 +188,17 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             if self._state is None or self._state.shape[1:] != shape[1:]:
                 self._design(shape)
 
+    def _plan(self, shape: Shape) -> Plan:
+        """The plan for inputs of a batched shape."""
+        size = self._signals.size(shape)
+        try:
+            return self._make_plan(size)
+        except ValueError as error:
+            raise ValueError(f"{error}. {self._signals.reading(shape)}.") from error
+
     def _design(self, shape: Shape) -> None:
-        plan = self._make_plan(self._signals.size(shape))
+        plan = self._plan(shape)
+        self._signals.warn_of_channels(shape)
         design = plan.design(np.dtype(self._precision))
         self._filters = {
             name: Filter(
@@ -295,7 +312,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         except (KeyError, TypeError) as error:
             raise ValueError(
                 f"{cls.__name__} cannot be made of this configuration ({error!r}). "
-                f"Received: {config!r}"
+                f"Received: {_validate.shown(config)}"
             ) from error
 
     def build_from_config(self, config: Any) -> None:
@@ -305,7 +322,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         except TypeError as error:
             raise ValueError(
                 f"{type(self).__name__} cannot be built as its file says ({error!r}). "
-                f"Received: {config!r}"
+                f"Received: {_validate.shown(config)}"
             ) from error
 
     def get_config(self) -> dict[str, Any]:

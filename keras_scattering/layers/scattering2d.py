@@ -94,6 +94,8 @@ class Scattering2D(ScatteringLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ):
+        if isinstance(L, (tuple, list)):
+            kwargs["shape"] = L  # as Kymatio's second argument, which the base refuses
         super().__init__(data_format, **kwargs)
         self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
         self.L = _validate.positive_int("L", L, _validate.LARGEST_COUNT)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import warnings
 from typing import Any
 
 import tensorflow as tf
@@ -80,14 +81,46 @@ class Signals:
         """
         if not isinstance(shape, (tuple, list, tf.TensorShape)):
             raise ValueError(
-                f"{self.layer} takes one input, of one shape. Received: shape {shape!r}"
+                f"{self.layer} takes one input, of one shape. "
+                f"Received: shape {_validate.shown(shape)}"
             )
         shape = tuple(shape)
+        if shape and any(isinstance(n, (tuple, list)) for n in shape):
+            raise ValueError(
+                f"{self.layer} takes one array for all signals of a batch: stack signals of one "
+                "size (`np.stack`), pad or crop those of many. "
+                f"Received: inputs of shapes {_validate.shown(shape)}"
+            )
         if built is None:
             single = len(shape) == self.rank and None not in shape
         else:
             single = shape == built[1:]
         return (None, *shape) if single else shape
+
+    def reading(self, shape: Shape) -> str:
+        """A batched input shape in words: which axis is taken for what."""
+        names = ["batch", *self.axes.split(", ")]
+        axis = self.channel_axis(shape)
+        hint = ""
+        if axis is None:
+            hint = "; a single input with channels needs a batch axis in front"
+        else:
+            names.insert(axis, "channels")
+            other = "channels_first" if self.channels_last else "channels_last"
+            hint = f"; where the channels stand elsewhere, take data_format={other!r}"
+        return f"The input's shape {shape} is read as ({', '.join(names)}){hint}"
+
+    def warn_of_channels(self, shape: Shape) -> None:
+        """Warn of inputs whose channels seem to stand where the data format has no channels."""
+        axis = self.channel_axis(shape)
+        if axis is None or not self.channels_last:
+            return
+        first, last = shape[1] or 0, shape[-1] or 0
+        if first <= 4 < last:  # few samples along the first axis, and many channels
+            warnings.warn(
+                f"{self.layer}: are channels and samples in their places? {self.reading(shape)}",
+                stacklevel=2,
+            )
 
     def with_channels(self, size: tuple[int, ...], channels: int) -> tuple[int, ...]:
         """The shape of an output, batch aside."""

@@ -10,6 +10,7 @@ from keras_scattering.plans.averages import Powers
 from keras_scattering.plans.banks import Box, hull
 from keras_scattering.plans.compact import Arrays
 from keras_scattering.plans.harmonics import Face, HarmonicBank, cas_name
+from keras_scattering.plans.limits import refuse_design
 from keras_scattering.plans.padding import Padding
 from keras_scattering.plans.plan import Branch, Design, Domain, Node, Plan
 
@@ -120,6 +121,8 @@ def plan_harmonic3d(
 
     def design(dtype: np.dtype) -> Design:
         arrays = Arrays(dtype)
+        # Of the largest degree, twice, and of coordinates.
+        refuse_design(math.prod(box) * (2 * (2 * L + 1) + 4), box)
         harmonics = SolidHarmonics(box, sigma_0)
         average = Powers(integral_powers)
         branches, boxes = [], []

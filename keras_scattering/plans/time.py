@@ -1,5 +1,6 @@
 """The time axis: its padding, its sampling, and the average along it (Andén & Mallat 2014)."""
 
+import bisect
 import dataclasses
 import functools
 import math
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import scipy.fft
+import scipy.special
 
 from keras_scattering.filters import FilterBank
 from keras_scattering.filters.gaussian import SIGMA0, lowpass
@@ -16,6 +18,8 @@ from keras_scattering.plans.compact import Arrays, circulant, periodise
 from keras_scattering.plans.grid import Grid, log2_step, lowpass_support
 from keras_scattering.plans.padding import Padding, pad_axis
 
+# Signals of more samples have their padding from a formula, not from an FFT of that length.
+_LONG = 2**20
 # Above this many output samples a support of the low-pass, averaging is cheaper in Fourier.
 _DENSE_OUTPUTS = 4
 
@@ -23,6 +27,25 @@ _DENSE_OUTPUTS = 4
 def _deviations(threshold: float) -> float:
     """Where a Gaussian falls below a part of its peak, in deviations."""
     return math.sqrt(-2 * math.log(threshold))
+
+
+def _tail(N: int, support: float) -> int:
+    """Where half of the low-pass on N points has a tail of at most 1e-3; N // 2 - 1 if nowhere."""
+    half = N // 2
+    if N > _LONG:
+        # Of a sampled Gaussian this wide, sums are integrals to rounding.
+        deviation = support / (2 * math.pi * SIGMA0)
+        periods = N * np.arange(-5, 6)
+
+        def above(k: int) -> bool:
+            """Whether the part of the low-pass from k to the middle is too much."""
+            ends = (np.array([[half], [k]]) - 0.5 + periods) / deviation
+            return bool(np.subtract(*scipy.special.ndtr(ends).sum(1)) > 1e-3)
+
+        return bisect.bisect_left(range(half - 1), 1, key=lambda k: not above(k))
+    h = np.abs(np.fft.ifft(lowpass(SIGMA0 / support, N)))[:half]
+    (small,) = np.nonzero(np.cumsum(h[::-1])[::-1] <= 1e-3)
+    return int(small[0]) if len(small) else half - 1
 
 
 def _widest(banks: Sequence[FilterBank], after: float = -math.inf) -> float:
@@ -97,11 +120,7 @@ class TimeAxis(Grid):
         if self._periodic:
             return -(-self.N // self._multiple) * self._multiple
         # Three supports of the low-pass on each side, as far as one reflection reaches.
-        half = self.N // 2
-        h = np.abs(np.fft.ifft(lowpass(SIGMA0 / self.support, self.N)))[:half]
-        tail = np.cumsum(h[::-1])[::-1]
-        (small,) = np.nonzero(tail <= 1e-3)
-        reach = 1 + int(small[0]) if len(small) else half
+        reach = 1 + _tail(self.N, self.support)
         largest = math.floor(math.log2(3 * self.N - 2))
         return 2 ** min(math.ceil(math.log2(self.N + 6 * reach)), largest)
 

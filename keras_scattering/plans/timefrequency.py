@@ -13,6 +13,7 @@ from keras_scattering.plans.averages import Average
 from keras_scattering.plans.banks import Bank, hull
 from keras_scattering.plans.compact import Arrays
 from keras_scattering.plans.grid import lowpass_support
+from keras_scattering.plans.limits import refuse_design, refuse_paths
 from keras_scattering.plans.plan import (
     AlongStack,
     Branch,
@@ -25,7 +26,7 @@ from keras_scattering.plans.plan import (
 )
 from keras_scattering.plans.stack import StackAxis
 from keras_scattering.plans.time import TimeAxis
-from keras_scattering.plans.wavelet import First, first_order, spectra_of
+from keras_scattering.plans.wavelet import First, first_order, spectra_of, widest_group
 
 
 def log_frequency(
@@ -155,6 +156,7 @@ def plan_timefrequency(
         if n2 >= 0 or f.spin >= 0
     ]
     counts = [1 if joint else m.kept for m in maps]
+    refuse_paths(sum(counts))
     first_row = np.cumsum([0 if joint else 1, *counts])
     rows = {
         (m.n2, m.n_fr): tuple(range(start, start + count))
@@ -164,6 +166,7 @@ def plan_timefrequency(
     def design(dtype: np.dtype) -> Design:
         arrays = Arrays(dtype)
         time = whole.working(banks, arrays.threshold)
+        refuse_design(time.samples * (widest_group(first.j) + 4), time.padded)
         bank1, bank2 = wavelets(time)
         firsts = first_order(arrays, time, bank1)
         average = functools.cache(lambda k: time.average(arrays, k))

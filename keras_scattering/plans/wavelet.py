@@ -19,6 +19,7 @@ from keras_scattering.plans.averages import Average
 from keras_scattering.plans.banks import Bank, Box, hull
 from keras_scattering.plans.compact import Arrays
 from keras_scattering.plans.grid import Grid
+from keras_scattering.plans.limits import refuse_design, refuse_paths
 from keras_scattering.plans.plan import Branch, Design, Domain, Node, Plan, column
 
 # Samples of the first-order signals that are computed together, for one item of a batch.
@@ -157,6 +158,24 @@ class _Designer:
         return _Draft(tuple(sources), j, paths) if sources else None
 
 
+def _count(scales: Sequence[Sequence[int]]) -> int:
+    """How many paths there are, order 0 among them."""
+    total, before = 1, {-1: 1}  # paths of the last order by their last scale
+    for j in scales:
+        groups = {scale: len(group) for scale, group in by_scale(j).items()}
+        before = {
+            scale: count * sum(paths for last, paths in before.items() if last < scale)
+            for scale, count in groups.items()
+        }
+        total += sum(before.values())
+    return total
+
+
+def widest_group(j: Sequence[int]) -> int:
+    """How many filters the scale with the most of them has."""
+    return max(map(len, by_scale(j).values()))
+
+
 def _paths(scales: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
     """Indices of wavelets, one per order, of rising scale: by order, then by index."""
     last: list[tuple[int, ...]] = [()]
@@ -187,12 +206,16 @@ def plan_wavelet(
     """
     whole, banks = setting(0.0)
     scales = [bank.j for bank in banks[:max_order]]
+    refuse_paths(_count(scales))
     paths = _paths(scales)
     row = {path: i for i, path in enumerate(paths)}
 
     def design(dtype: np.dtype) -> Design:
         arrays = Arrays(dtype)
         grid, working = setting(arrays.threshold)
+        # Filters are made scale by scale, with a few more arrays in the making.
+        filters = max(widest_group(bank.j) for bank in working) + 4
+        refuse_design(math.prod(grid.padded) * filters, grid.padded)
         designer = _Designer(arrays, grid, working[:max_order], row)
         firsts = first_order(arrays, grid, working[0])
         lines = hull([first.bank.lines for first in firsts])

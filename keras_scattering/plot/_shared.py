@@ -5,6 +5,7 @@ from typing import Any, cast
 import numpy as np
 from matplotlib import pyplot as plt
 
+from keras_scattering import _validate
 from keras_scattering.layers.base import ScatteringLayer
 from keras_scattering.plans.time import TimeAxis
 
@@ -29,7 +30,8 @@ def need(layer: Any, function: str, kinds: tuple[type, ...]) -> None:
     if not isinstance(layer, kinds):
         names = ", ".join(kind.__name__ for kind in kinds)
         raise ValueError(
-            f"Argument `layer` of {function}() must be one of {names}. Received: {layer!r}"
+            f"Argument `layer` of {function}() must be one of {names}. "
+            f"Received: {_validate.shown(layer)}"
         )
     layer._built(f"{function}()")
 
