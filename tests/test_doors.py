@@ -680,7 +680,7 @@ def gram_toy(domain, size, lines, apart=False, gain=1.0):
         arrays = Arrays(dtype)
         bank = arrays.bank("psi", first, size)
         weights = arrays.add("products", np.abs(second[place]) ** 2 / N**2)
-        average = Crop(tuple((0, n) for n in size)) if apart else Mean()
+        average = (Crop if apart else Mean)(tuple((0, n) for n in size))
         wider = tuple((start - 1, stop) for start, stop in lines)
         node = Node(((0, bank),), average, (1, 2, 3), 3, wider)
         gram = Gram((0, 1), lines, weights, tuple(kept), tuple(range(4, end)), 4 * math.prod(shape))

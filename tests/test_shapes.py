@@ -183,7 +183,7 @@ def test_averages(grid, paths):
     arrays = {f"phi{axis}": tf.constant(matrix) for axis, matrix in enumerate(matrices)}
     rules = {
         LowPass(tuple(arrays)): outputs,
-        Mean(): (),
+        Mean(tuple((0, n) for n in size)): (),
         Powers((2.0,)): (1,),
         Powers((0.5, 1.0)): (2,),
         Crop(tuple((0, n // 2 + 1) for n in size)): tuple(n // 2 + 1 for n in size),
@@ -222,7 +222,7 @@ def test_stacks(grid, joint, paths, filters, samples, kept):
     arrays["low"] = tf.constant(noise(samples, kept))
     arrays |= {f"phi{axis}": tf.constant(noise(n, 2)) for axis, n in enumerate(sampled)}
     ends = {
-        Mean(): (),
+        Mean(tuple((0, n) for n in sampled)): (),
         Crop(tuple((0, n) for n in sampled)): sampled,
         LowPass(tuple(f"phi{axis}" for axis in range(len(size)))): (2,) * len(size),
     }

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_scattering.engine.averages import complete, power
+from keras_scattering.engine.amplitude import Scale, largest, power_of_two
+from keras_scattering.engine.averages import complete
 from keras_scattering.engine.axes import extend
 from keras_scattering.engine.grams import products
 from keras_scattering.engine.lattice import Lattice
@@ -27,6 +28,7 @@ from keras_scattering.engine.spectra import Spectrum
 from keras_scattering.engine.stacks import filter_stack
 from keras_scattering.plans.averages import Average
 from keras_scattering.plans.plan import Branch, Design, Gram, Plan, Stack
+from keras_scattering.runtime.gradient import differentiated
 from keras_scattering.runtime.mode import Mode
 from keras_scattering.runtime.parts import PARALLEL
 
@@ -51,9 +53,9 @@ def scattering(
         of paths, as the design makes them.
     """
     run = operations(plan.domain, mode, arrays)
-    # Moduli square their input: signals of unit size neither overflow nor vanish in doing so.
-    size = (_largest if mode.matrix else _power_of_two)(x)
-    u = extend((x / size)[:, None], design.padding)
+    # Moduli square their input: signals of unit amplitude neither overflow nor vanish in doing so.
+    scale = Scale((largest if mode.matrix else power_of_two)(x), differentiated([*arrays.values()]))
+    u = extend(scale.divide(x)[:, None], design.padding)
     joined = design.joined if plan.stacked else None
     finish = complete if joined is None else _incomplete
     outputs = [finish(run.average(u, design.average), design.average)] if design.average else []
@@ -66,11 +68,11 @@ def scattering(
         done.append(tf.group(*made))
     if not plan.stacked:
         rows = design.rows
-        return [_scaled(y, size, plan.degrees_of(r)) for y, r in zip(outputs, rows, strict=True)]
+        return [scale.restore(y, plan.degrees_of(r)) for y, r in zip(outputs, rows, strict=True)]
     y = complete(tf.concat(outputs, 1), joined)
     order = np.argsort(np.concatenate(design.rows))
     y = y if (np.diff(order) == 1).all() else tf.gather(y, order, axis=1)
-    return [_scaled(y, size, plan.degrees)]
+    return [scale.restore(y, plan.degrees)]
 
 
 def _run_branch(
@@ -122,55 +124,3 @@ def _in_order(x: Spectrum, done: Sequence[Any]) -> Spectrum:
         return x
     with tf.control_dependencies([done[-PARALLEL]]):
         return Spectrum(tf.identity(x.planes), x.lines)
-
-
-# The size of signals
-
-
-def _largest(x: tf.Tensor) -> tf.Tensor:
-    """The largest absolute value of each signal; 1 for zero.
-
-    The runtimes that have no Fourier transforms have no operations on bits either.
-    """
-    largest = _peak(x)
-    normal = largest >= np.finfo(x.dtype.name).tiny
-    return tf.stop_gradient(tf.where(normal, largest, tf.ones_like(largest)))
-
-
-def _power_of_two(x: tf.Tensor) -> tf.Tensor:
-    """The power of two at or below the largest absolute value of each signal; 1 for zero.
-
-    Dividing and multiplying by it rounds nothing. It is read off the exponent's bits, and has no
-    gradient.
-    """
-    integer, mask = (tf.int64, 0x7FF << 52) if x.dtype == tf.float64 else (tf.int32, 0xFF << 23)
-    bits = tf.bitwise.bitwise_and(tf.bitcast(_peak(x), integer), tf.constant(mask, integer))
-    y = tf.bitcast(bits, x.dtype)
-    return tf.stop_gradient(tf.where(y > 0, y, tf.ones_like(y)))
-
-
-def _peak(x: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_max(tf.abs(x), list(range(1, len(x.shape))), keepdims=True)
-
-
-def _scaled(y: tf.Tensor, size: tf.Tensor, degrees: np.ndarray) -> tf.Tensor:
-    """Coefficients of signals of a size, from those of signals of unit size: S(c x) = c**q S(x).
-
-    Of degrees above 1 in two steps: c**q may be out of the range of numbers where S(c x) is not.
-    """
-    once = np.minimum(degrees, 1)
-    for part in (once, degrees - once):
-        if part.any():
-            y *= _gain(size, part, len(y.shape))
-    return y
-
-
-def _gain(size: tf.Tensor, degrees: np.ndarray, rank: int) -> tf.Tensor:
-    """size**q for degrees q, with the batch in front and of a rank."""
-    size = tf.reshape(size, (-1, 1))
-    distinct, index = np.unique(degrees, return_inverse=True)
-    gain = tf.concat([power(size, float(q)) for q in distinct], 1)
-    if len(distinct) > 1:
-        gain = tf.gather(gain, index.reshape(-1), axis=1)
-    shape = degrees.shape if len(distinct) > 1 else (1,) * degrees.ndim
-    return tf.reshape(gain, (-1, *shape, *[1] * (rank - 1 - len(shape))))
