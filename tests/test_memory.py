@@ -1,10 +1,16 @@
 """What a process keeps of its memory from call to call."""
 
+import gc
 import platform
 import subprocess
 import sys
 
+import keras
+import numpy as np
 import pytest
+import tensorflow as tf
+from layers import CASES
+from tensorflow.python.framework.ops import gradient_registry
 
 CALLS = 10
 PROGRAM = f"""
@@ -33,3 +39,75 @@ def test_freed_memory_serves_the_next_call():
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
     )
     assert int(run.stdout) / CALLS < 4000
+
+
+# Graphs
+
+
+def gradient_of(layer, x):
+    @tf.function(autograph=False)
+    def run(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = keras.tree.flatten(layer(x))
+        return tape.gradient(outputs, x)
+
+    return run(x)
+
+
+USES = {
+    "called": lambda layer, x: tf.function(layer, autograph=False)(x),
+    "differentiated": gradient_of,
+    "mapped": lambda layer, x: list(tf.data.Dataset.from_tensors(x).map(layer)),
+}
+
+
+def graphs():
+    """Graphs of functions that live, and gradients that TensorFlow has registered."""
+    gc.collect()
+    kept = [o for o in gc.get_objects() if type(o).__name__ == "FuncGraph"]
+    return len(kept), len(gradient_registry.list())
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("case", [case for case in CASES if case.small], ids=lambda case: case.name)
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_graphs_go_with_their_layer(case, use, jit_compile):
+    def turn():
+        layer = case.make(jit_compile=jit_compile)
+        layer.build((None, *case.shape))
+        USES[use](layer, tf.zeros((3, *case.shape)))
+
+    turn()  # the first may leave what all share
+    before = graphs()
+    for _ in range(2):
+        turn()
+    assert graphs() == before
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.small], ids=lambda case: case.name)
+def test_new_batches_share_the_graph_of_a_layer(case):
+    layer = case.make()
+    layer.build((None, *case.shape))
+    function = tf.function(layer, autograph=False)
+    function(tf.zeros((3, *case.shape)))
+    before, _ = graphs()
+    function(tf.zeros((4, *case.shape)))
+    after, _ = graphs()
+    assert after - before <= 3  # the function's own, and what it asks of the device
+
+
+def test_a_gradient_outlives_its_layer_in_a_graph():
+    case = CASES[0]
+    layer = case.make()
+    layer.build((None, *case.shape))
+    function = tf.function(layer, [tf.TensorSpec((None, *case.shape))], autograph=False)
+    x = tf.constant(case.inputs(3))
+    expected = gradient_of(layer, x)
+    graph = function.get_concrete_function()
+    del function
+    gc.collect()
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = graph(x)
+    np.testing.assert_allclose(tape.gradient(y, x), expected, rtol=1e-5)
