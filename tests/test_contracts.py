@@ -464,3 +464,15 @@ def test_gradient_is_the_derivative(case):
     slope = (8 * rise(h) - rise(2 * h)) / (12 * h)
     derivative = tf.reduce_sum(gradient(layer, x) * direction)
     np.testing.assert_allclose(derivative, slope, rtol=epsilon**0.5)
+
+
+@every([case for case in CASES if case.small])
+def test_files_of_older_versions_load(case):
+    """They name modules that are no more; the registered name is what counts."""
+    layer = case.make()
+    saved = keras.saving.serialize_keras_object(layer)
+    name = {"Scattering1D": "scattering1d", "Scattering2D": "scattering2d"}.get(
+        type(layer).__name__, "harmonic3d"
+    )
+    saved["module"] = f"keras_scattering.{name}"
+    assert keras.saving.deserialize_keras_object(saved).get_config() == layer.get_config()

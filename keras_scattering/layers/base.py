@@ -32,7 +32,21 @@ class _Built(NamedTuple):
     plan: Plan
     design: Design  # its arrays are the layer's weights
     transform: Batched  # of signals and weights
-    process: int  # which has built the layer
+
+
+@functools.cache
+def _first_process() -> int:
+    """The process that has built a layer first; a fork of it inherits the answer."""
+    return os.getpid()
+
+
+def _refuse_forks() -> None:
+    """Refuse to compute in a process that was forked after TensorFlow has begun to compute."""
+    if _first_process() != os.getpid():
+        raise RuntimeError(
+            "A scattering layer was built before this process was forked, and TensorFlow's threads "
+            "do not survive a fork: start processes by the method 'spawn'."
+        )
 
 
 def _floating(policy: Any) -> Any:
@@ -197,6 +211,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             raise ValueError(f"{error}. {self._signals.reading(shape)}.") from error
 
     def _design(self, shape: Shape) -> None:
+        _refuse_forks()
         plan = self._plan(shape)
         self._signals.warn_of_channels(shape)
         design = plan.design(np.dtype(self._precision))
@@ -220,7 +235,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             images=plan.domain is Domain.PLANE,
             divided=plan.domain is Domain.SOLID,
         )
-        self._state = _Built((None, *shape[1:]), plan, design, transform, os.getpid())
+        self._state = _Built((None, *shape[1:]), plan, design, transform)
 
     def _transform(
         self,
@@ -255,13 +270,8 @@ class ScatteringLayer(keras.Layer, abc.ABC):
 
     def call(self, inputs: Any) -> Any:
         """Scattering coefficients of a batch of signals, or of a single one."""
-        shape, plan, design, transform, process = self._state  # type: ignore[misc]  # Keras has built it
-        if process != os.getpid():
-            raise RuntimeError(
-                f"Layer {self.name!r} was built before this process was forked, and TensorFlow's "
-                "threads do not survive a fork: start processes by the method 'spawn', or build "
-                "the layer in them."
-            )
+        _refuse_forks()
+        shape, plan, design, transform = self._state  # type: ignore[misc]  # Keras has built it
         x = tf.convert_to_tensor(inputs)
         if x.shape.rank is None:
             raise ValueError(
