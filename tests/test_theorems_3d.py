@@ -334,6 +334,14 @@ def test_forces_follow_from_positions():
     np.testing.assert_allclose(np.cross(ATOMS, forces).sum(0), 0, atol=1e-4 * scale)
 
 
+@pytest.mark.parametrize("sigma_0", [1e-2, 1e-4, 1e-6, 1e-8])
+def test_squares_of_small_filters_do_not_vanish(sigma_0):
+    x = noise(1, 4, 6, 6)
+    config = {"J": 1, "L": 3, "sigma_0": sigma_0, "integral_powers": (0.001, 0.5)}
+    y = HarmonicScattering3D(**config)(x.astype("float32"))
+    np.testing.assert_allclose(y, layer(**config)(x), rtol=2e-6)
+
+
 # The definition, at settings that no reference output holds
 
 SETTINGS = [
@@ -363,7 +371,8 @@ def test_is_as_defined(shape, config):
     assert y.shape == expected.shape
     # Of each path apart: large scales are many orders of magnitude below small ones.
     error, size = np.linalg.norm(y - expected, axis=0), np.linalg.norm(expected, axis=0)
-    assert (error <= 1e-10 * size).all()
+    # Squares of the definition vanish below 1e-160, where the layer's do not.
+    assert (error <= 1e-10 * size + 1e-90).all()
     y = HarmonicScattering3D(**config)(x.astype("float32"))
     assert np.linalg.norm(y - expected) < 1e-5 * np.linalg.norm(expected)
 

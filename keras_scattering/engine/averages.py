@@ -20,7 +20,8 @@ def power(u: tf.Tensor, exponent: float) -> tf.Tensor:
 def sums_of_powers(u: tf.Tensor, rule: Powers) -> tf.Tensor:
     """Sums over the grid of each power: (batch, paths, powers)."""
     axes = list(range(2, len(u.shape)))
-    return tf.stack([tf.reduce_sum(power(u, q), axes) for q in rule.exponents], axis=-1)
+    sums = [tf.reduce_sum(power(u, q), axes) * rule.gain**q for q in rule.exponents]
+    return tf.stack(sums, axis=-1)
 
 
 def _rows_lowpass(u: tf.Tensor, rule: LowPass, matrix: tf.Tensor) -> tf.Tensor:

@@ -43,9 +43,14 @@ class Crop:
 
 @dataclasses.dataclass(frozen=True)
 class Powers:
-    """Sums over the grid of powers of a signal."""
+    """Sums over the grid of powers of a signal, which its filters have made of unit size.
+
+    Small filters would make signals whose squares vanish. So filters are divided by their peaks,
+    and the sums are those of `gain` times the signal.
+    """
 
     exponents: tuple[float, ...]
+    gain: float = 1.0
 
 
 Average = LowPass | SpectralLowPass | Mean | Crop | Powers

@@ -124,22 +124,26 @@ def plan_harmonic3d(
         # Of the largest degree, twice, and of coordinates.
         refuse_design(math.prod(box) * (2 * (2 * L + 1) + 4), box)
         harmonics = SolidHarmonics(box, sigma_0)
-        average = Powers(integral_powers)
         branches, boxes = [], []
         for degree in range(L + 1):
             angular, odd = harmonics.angular(degree), harmonics.odd(degree)
             radials = (harmonics.radial(j, degree) / math.prod(box) for j in range(J + 1))
-            banks = [
-                _harmonic_bank(arrays, f"psi_{j}_{degree}", r * angular, odd, rotation_covariant)
-                for j, r in enumerate(radials)
-            ]
+            banks, gains = [], []
+            for j, radial in enumerate(radials):
+                psi = radial * angular
+                # A power of two, which rounds nothing; filters that vanish stay as they are.
+                gains.append(2.0 ** math.frexp(np.abs(psi).max())[1])
+                name = f"psi_{j}_{degree}"
+                banks.append(_harmonic_bank(arrays, name, psi / gains[-1], odd, rotation_covariant))
             for j1, bank in enumerate(banks):
                 later = range(j1 + 1, J + 1 if max_order == 2 else 0)
+                once = Powers(integral_powers, gains[j1])
+                twice = {j2: Powers(integral_powers, gains[j1] * gains[j2]) for j2 in later}
                 followers = [
-                    Node(((1, banks[j2]),), average, row((j1, j2), degree), 1) for j2 in later
+                    Node(((1, banks[j2]),), twice[j2], row((j1, j2), degree), 1) for j2 in later
                 ]
                 lines = hull([banks[j2].lines for j2 in later]) if later else None
-                first = Node(((0, bank),), average, row((j1,), degree), 1, lines)
+                first = Node(((0, bank),), once, row((j1,), degree), 1, lines)
                 branches.append(Branch((first, *followers)))
                 boxes.append(bank.lines)
         padding = tuple(Padding((slice(0, n, 1),)) for n in box)
