@@ -13,10 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+from rounds import Row, say, scaled
+
+ROUNDS, FILES = 20, 300
 
 CHILD = """
 import sys, time
@@ -64,7 +68,7 @@ def disturbed(files: Path, folder: Path, ready: Path, longest: float) -> tuple[i
         kills += 1
 
 
-def rows(folder: Path) -> dict[str, np.ndarray]:
+def rows_of(folder: Path) -> dict[str, np.ndarray]:
     """Coefficients by id, each of which must be there once."""
     table = pq.read_table(folder, page_checksum_verification=True)
     ids, values = table["id"].to_pylist(), table["coefficients"].combine_chunks()
@@ -74,7 +78,7 @@ def rows(folder: Path) -> dict[str, np.ndarray]:
 
 
 def verdict(folder: Path, expected: dict[str, np.ndarray]) -> str:
-    found = rows(folder)
+    found = rows_of(folder)
     left = [path.name for path in folder.iterdir() if not path.match("part-*.parquet")]
     if found.keys() != expected.keys():
         return f"WRONG: {len(found)} ids of {len(expected)}"
@@ -85,32 +89,53 @@ def verdict(folder: Path, expected: dict[str, np.ndarray]) -> str:
     return "equal" if error == 0 else "close" if error < 1e-6 * scale else f"WRONG: off by {error}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--files", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    random.seed(arguments.seed)
+def attempts(count: int, files: int, seed: int) -> Iterator[tuple[int, list[int], str]]:
+    """Of each round how many runs were killed, the parts after each run, and the verdict."""
+    random.seed(seed)
     with tempfile.TemporaryDirectory() as place:
-        files, ready = Path(place, "files"), Path(place, "ready")
-        files.mkdir()
-        for i, x in enumerate(np.random.default_rng(0).standard_normal((arguments.files, 64))):
-            np.save(files / f"{i:04}.npy", x)
+        sources, ready = Path(place, "files"), Path(place, "ready")
+        sources.mkdir()
+        for i, x in enumerate(np.random.default_rng(0).standard_normal((files, 64))):
+            np.save(sources / f"{i:04}.npy", x)
         whole = Path(place, "whole")
-        if start(files, whole, ready).wait() != 0:
+        if start(sources, whole, ready).wait() != 0:
             raise SystemExit("the undisturbed run failed")
         # From the built model to the last part.
         longest = max(part.stat().st_mtime for part in whole.iterdir()) - ready.stat().st_mtime
-        expected = rows(whole)
-        print("| round | killed | parts after each run | folder |\n|---:|---:|---|---|", flush=True)
-        wrong = 0
-        for number in range(1, arguments.rounds + 1):
+        expected = rows_of(whole)
+        for number in range(1, count + 1):
             folder = Path(place, f"round {number}")
-            kills, parts = disturbed(files, folder, ready, longest)
-            said = verdict(folder, expected)
-            wrong += said.startswith("WRONG")
-            print(f"| {number} | {kills} | {' '.join(map(str, parts))} | {said} |", flush=True)
+            kills, parts = disturbed(sources, folder, ready, longest)
+            yield kills, parts, verdict(folder, expected)
+
+
+def rows(scale: float, seed: int) -> Iterator[Row]:
+    """For the table of all parts."""
+    began, kills, done, wrong = time.monotonic(), 0, 0, []
+    try:
+        for killed, _, said in attempts(scaled(ROUNDS, scale), FILES, seed):
+            kills, done = kills + killed, done + 1
+            if said.startswith("WRONG"):
+                wrong.append(f"kill_extract.py --seed {seed}, round {done}: {said}")
+            say(f"round {done}: {killed} killed, {said}")
+    except SystemExit as error:
+        wrong.append(f"kill_extract.py --seed {seed}, after round {done}: {error}")
+    seconds = time.monotonic() - began
+    yield Row("rounds of extract, killed", done, wrong, seconds, f"{kills} runs killed")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--files", type=int, default=FILES)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    print("| round | killed | parts after each run | folder |\n|---:|---:|---|---|", flush=True)
+    wrong = 0
+    found = attempts(arguments.rounds, arguments.files, arguments.seed)
+    for number, (kills, parts, said) in enumerate(found, start=1):
+        wrong += said.startswith("WRONG")
+        print(f"| {number} | {kills} | {' '.join(map(str, parts))} | {said} |", flush=True)
     raise SystemExit(f"{wrong} rounds wrong" if wrong else 0)
 
 
