@@ -386,7 +386,7 @@ def test_padding_is_left_out_where_a_bound_is_known(T):
         both = toy(kind)
         check(both, xla=False, matrix=False)
         (rule,) = both.plan.design(FLOAT64).padding
-        samples.append(sum(len(np.arange(1100)[piece]) for piece in rule.pieces))
+        samples.append(sum(len(np.arange(1100)[piece]) for piece in rule.runs))
     assert samples[0] == whole.samples
     assert samples[1] < 0.8 * whole.samples
 

@@ -46,7 +46,7 @@ def test_products_are_fourier_transforms(size):
     box = tuple((-(n // 3), n // 2 + 1) for n in size)
     index = np.ix_(*[np.arange(*span) % n for span, n in zip(box, size, strict=True)])
     wanted = np.fft.fftn(u, axes=axes)[(..., *index)]
-    actual = matrix_fourier.lines(tf.constant(u), box)
+    actual = matrix_fourier.spectral_lines(tf.constant(u), box)
     assert_close(actual, np.stack([wanted.real, wanted.imag]), 1e-13)
 
     planes = rng.standard_normal((2, 2, 3, *size))

@@ -52,7 +52,7 @@ def test_padding_is_that_of_numpy(N, padding):
     modes = {"zero": "constant", "periodic": "wrap"}
     for widths in itertools.product(range(9), repeat=2):
         rule = pad_axis(N, *widths, padding)
-        y = np.pad(np.concatenate([x[run] for run in rule.pieces]), rule.zeros)
+        y = np.pad(np.concatenate([x[run] for run in rule.runs]), rule.zeros)
         np.testing.assert_array_equal(y, np.pad(x, widths, mode=modes.get(padding, padding)))
 
 
@@ -228,7 +228,7 @@ def test_circulant_is_a_sampled_convolution(n, step):
 
 def in_frames(u, matrix, rule):
     """What `LowPass` says of frames."""
-    parts = u.reshape(rule.blocks, -1) @ matrix
+    parts = u.reshape(rule.frames, -1) @ matrix
     before, own, after = np.split(parts, 3, axis=-1)
     total = own + np.roll(before, -1, axis=0) + np.roll(after, 1, axis=0)
     return total.ravel()[slice(*rule.keep)]
@@ -268,7 +268,7 @@ def test_every_way_to_average_is_the_convolution(kind, N, J, T, stride, padding)
         sampled = np.fft.ifft(np.fft.fft(u) * phi).real[:: 2 ** (axis.log2_stride - k)]
         ((start, stop),) = axis.keep(axis.log2_stride)
         match rule:
-            case LowPass(blocks=1):
+            case LowPass(frames=1):
                 found, y = "dense", u @ arrays[rule.matrices[0]]
             case LowPass():
                 found, y = "frames", in_frames(u, arrays[rule.matrices[0]], rule)
@@ -363,7 +363,7 @@ def test_averages_differ_in_nothing_but_their_matrices(make):
     design = make().design(FLOAT64)
     rules = [design.average, *(node.average for b in design.branches for node in b.nodes)]
     if isinstance(rules[0], LowPass):
-        assert len({(len(rule.matrices), rule.blocks, rule.keep) for rule in rules}) == 1
+        assert len({(len(rule.matrices), rule.frames, rule.keep) for rule in rules}) == 1
     assert len({type(rule) for rule in rules}) == 1
 
 
@@ -406,7 +406,7 @@ def test_padding_that_is_left_out_is_out_of_reach(N, J, Q, T, padding, dtype):
     results = []
     for time in (whole, axis):
         (rule,) = time.extension
-        u = np.pad(np.concatenate([x[run] for run in rule.pieces]), rule.zeros)
+        u = np.pad(np.concatenate([x[run] for run in rule.runs]), rule.zeros)
         first, second = wavelets(time, Q)
         # The narrowest filter, one of the second order that follows, and the average.
         n1 = int(

@@ -122,7 +122,10 @@ def test_spectra(grid, paths):
     for lines in (lines_of(size), tuple((-((n - 1) // 2), n // 2 + 1) for n in size)):
         expected = [(2, B, paths, *lengths(lines))]
         assert shapes(lambda u, box=lines: spectrum(u, box).planes, (paths, *size)) == expected
-        assert shapes(lambda u, box=lines: matrix_fourier.lines(u, box), (paths, *size)) == expected
+        assert (
+            shapes(lambda u, box=lines: matrix_fourier.spectral_lines(u, box), (paths, *size))
+            == expected
+        )
 
 
 # Filters

@@ -55,7 +55,7 @@ def assert_pads(plan, size, amounts, padding):
         size, plan.design(np.dtype("float64")).padding, amounts, strict=True
     ):
         signal = np.arange(1, n + 1)
-        padded = np.pad(np.concatenate([signal[piece] for piece in rule.pieces]), rule.zeros)
+        padded = np.pad(np.concatenate([signal[piece] for piece in rule.runs]), rule.zeros)
         np.testing.assert_array_equal(padded, reference.pad(signal[None], [widths], padding)[0])
 
 

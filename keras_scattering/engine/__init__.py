@@ -1,1 +1,1 @@
-"""The arithmetic of a plan on tensors: it says what is computed, and nothing of who computes it."""
+"""The arithmetic of a plan on tensors; `runtime` decides where and when it runs."""

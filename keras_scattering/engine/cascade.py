@@ -1,15 +1,19 @@
-r"""The cascade: the equation of a scattering transform, run branch by branch.
+r"""The cascade: the equation of a scattering transform, computed branch by branch.
 
-A branch is a few wavelets of the first order, and all that follows from them:
+The left column is the equation. The right column is the code in outline; `ops` is a `Lattice`.
 
-    X  = spectrum(x)
-    U1 = modulus(X, psi1)                  |x * psi1|
-    S1 = average(U1)                       |x * psi1| * phi
-    S2 = average(modulus(spectrum(U1), psi2))     ||x * psi1| * psi2| * phi
+    S0 = x * phi                      ops.average(x)
+                                      X = ops.spectrum(x)
+    U1 = |x * psi1|                   U1 = ops.modulus(X, psi1)
+    S1 = |x * psi1| * phi             ops.average(U1)
+    S2 = ||x * psi1| * psi2| * phi    ops.averaged_modulus(ops.spectrum(U1), psi2)
 
-Two branches are under way at a time. Their signals are dropped before the next begins: control
-dependencies tell the graph so, which would otherwise compute all branches at once and hold them all
-in memory.
+`scattering` computes S0 and X once. `_compute_branch` computes the rest for one branch: a few
+wavelets psi1, and all wavelets psi2 that follow them. Deeper orders repeat the step from U1 to S2.
+
+The graph computes two branches at a time, and drops their signals before the next branch begins.
+Control dependencies impose this order. Without them, the graph would compute all branches at once,
+and would hold all their signals in memory.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -42,30 +46,30 @@ def scattering(
     """Scattering coefficients of signals (batch, *size).
 
     Args:
-        plan: What comes out.
-        design: How it is computed.
-        mode: By which operations.
+        plan: The outputs, and the degree of each row.
+        design: The arithmetic of the plan.
+        mode: The mode of computation, which decides on the operations.
         arrays: Filters and averages of the design, by name.
         x: The signals.
 
     Returns:
-        If the plan is stacked, one tensor (batch, rows, *outputs) in its order; else one per group
-        of paths, as the design makes them.
+        If the plan is stacked, one tensor (batch, rows, *outputs) in the plan's order. Otherwise
+        one tensor per group of paths, in the design's order.
     """
-    run = operations(plan.domain, mode, arrays)
-    # Moduli square their input: signals of unit amplitude neither overflow nor vanish in doing so.
+    ops = operations(plan.domain, mode, arrays)
+    # Moduli square their input. At unit amplitude the squares neither overflow nor vanish.
     scale = Scale((largest if mode.matrix else power_of_two)(x), differentiated([*arrays.values()]))
     u = extend(scale.divide(x)[:, None], design.padding)
     joined = design.joined if plan.stacked else None
     finish = complete if joined is None else _incomplete
-    outputs = [finish(run.average(u, design.average), design.average)] if design.average else []
+    outputs = [finish(ops.average(u, design.average), design.average)] if design.average else []
     after = _unordered if mode.xla or tf.executing_eagerly() else _in_order
-    X = run.spectrum(u, design.lines)
+    X = ops.spectrum(u, design.lines)
     done: list[Any] = []
     for branch in design.branches:
-        made = _run_branch(branch, after(X, done), run, after, finish)
-        outputs += made
-        done.append(tf.group(*made))
+        averages = _compute_branch(branch, after(X, done), ops, after, finish)
+        outputs += averages
+        done.append(tf.group(*averages))
     if not plan.stacked:
         rows = design.rows
         return [scale.restore(y, plan.degrees_of(r)) for y, r in zip(outputs, rows, strict=True)]
@@ -75,37 +79,37 @@ def scattering(
     return [scale.restore(y, plan.degrees)]
 
 
-def _run_branch(
-    branch: Branch, x: Spectrum, run: Lattice, after: After, finish: Finish
+def _compute_branch(
+    branch: Branch, X: Spectrum, ops: Lattice, after: After, finish: Finish
 ) -> list[tf.Tensor]:
     """The averages (b, rows, ...) of the nodes of a branch."""
-    spectra = {0: x}
+    spectra = {0: X}
     outputs: list[tf.Tensor] = []
     for i, node in enumerate(branch.nodes, start=1):
         if isinstance(node, Gram):
             inputs = [after(spectra[s], outputs) for s in node.sources]
-            outputs.append(products(inputs, node, run.arrays[node.weights]))
+            outputs.append(products(inputs, node, ops.arrays[node.weights]))
             continue
         sources = [(after(spectra[s], outputs), bank) for s, bank in node.sources]
         if isinstance(node, Stack):
-            outputs += filter_stack(sources, node, run)
+            outputs += filter_stack(sources, node, ops)
         elif node.lines:
-            u = run.modulus(sources)
-            spectra[i] = run.spectrum(u, node.lines)
+            u = ops.modulus(sources)
+            spectra[i] = ops.spectrum(u, node.lines)
             if node.average:
-                outputs.append(finish(run.average(u, node.average), node.average))
+                outputs.append(finish(ops.average(u, node.average), node.average))
         elif node.average:
-            outputs.append(finish(run.averaged_modulus(sources, node.average), node.average))
+            outputs.append(finish(ops.averaged_modulus(sources, node.average), node.average))
     return outputs
 
 
 def _incomplete(y: tf.Tensor, rule: Average | None) -> tf.Tensor:
-    """Averages as they are: all rows will be completed at once."""
+    """Averages as they are, for `scattering` to complete all rows at once."""
     return y
 
 
 def separate(design: Design, groups: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """Coefficients in the plan's order, one tensor per path, of those of groups of paths."""
+    """Split the coefficients of groups of paths into one tensor per path, in the plan's order."""
     paths = [path for group in groups for path in tf.unstack(group, axis=1)]
     return [paths[i] for i in np.argsort(np.concatenate(design.rows))]
 
@@ -114,12 +118,12 @@ def separate(design: Design, groups: Sequence[tf.Tensor]) -> list[tf.Tensor]:
 
 
 def _unordered(x: Spectrum, done: Sequence[Any]) -> Spectrum:
-    """The spectrum as it is: XLA has an order of its own, and eager calls have theirs."""
+    """The spectrum as it is, since XLA and eager calls have an order of their own."""
     return x
 
 
 def _in_order(x: Spectrum, done: Sequence[Any]) -> Spectrum:
-    """The same spectrum, not to be read before all but the last of what is given is done."""
+    """The same spectrum, which the graph reads only once all but the last of `done` exist."""
     if len(done) < PARALLEL:
         return x
     with tf.control_dependencies([done[-PARALLEL]]):

@@ -1,11 +1,11 @@
 """Products of spectra with filters, and the sums over blocks that sub-sample them.
 
-Line by line it is a product of matrices, y[f] = sum_b x[b] psi[b, f] over blocks b for filters f,
-and the adjoint is one with the transposed matrix.
+At each line the engine computes a product of matrices, y[f] = sum_b x[b] psi[b, f] over blocks b
+for filters f. The adjoint is a product with the transposed matrix.
 
 On a CPU, each product and each sum of an ordinary graph is a pass over memory. A depthwise
-convolution is all of them in one: lines are its channels, and what is summed over is the height of
-its kernel. XLA would make more of it than it is, and fuses products and sums by itself.
+convolution does all of them in one pass: its channels are the lines, and the height of its kernel
+is the number of blocks. XLA is slow with such convolutions, and fuses products and sums by itself.
 """
 
 import math
@@ -23,13 +23,13 @@ from keras_scattering.runtime.gradient import custom_gradient, differentiated
 class PlacedWindow(NamedTuple):
     """A window of a plan among the lines of a spectrum."""
 
-    filters: tf.Tensor  # (F, blocks, *size)
+    filters: tf.Tensor  # real parts (F, blocks, *size)
     start: tuple[int, ...]
-    blocks: tuple[int, ...]  # of each axis
-    imaginary: tf.Tensor | None = None  # part of the filters, likewise
+    blocks: tuple[int, ...]  # number of blocks along each axis
+    imaginary: tf.Tensor | None = None  # imaginary parts (F, blocks, *size)
 
     def starts(self, size: Sequence[int]) -> list[list[int]]:
-        """Where each block of lines begins."""
+        """Position of the first line of each block."""
         steps = np.ndindex(*self.blocks)
         return [np.add(self.start, np.multiply(step, size)).tolist() for step in steps]
 
@@ -39,17 +39,20 @@ def _total(terms: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 def _place(blocks: Sequence[tf.Tensor], window: PlacedWindow, lines: tuple[int, ...]) -> tf.Tensor:
-    """The adjoint of cutting the blocks (b, p, *size) of a window out of so many lines."""
+    """Place the blocks (b, p, *size) of a window among lines, the adjoint of cutting them out."""
     rank = len(lines)
     for axis in reversed(range(rank)):
-        c = window.blocks[axis]
-        blocks = [join(blocks[i : i + c], axis - rank) for i in range(0, len(blocks), c)]
+        count = window.blocks[axis]
+        blocks = [join(blocks[i : i + count], axis - rank) for i in range(0, len(blocks), count)]
     (box,) = blocks
     size = sizes(box)[2:]
     if size == lines:
         return box
-    rest = [(o, n - o - m) for o, n, m in zip(window.start, lines, size, strict=True)]
-    return tf.pad(box, [(0, 0), (0, 0), *rest])
+    zeros = [
+        (start, all_lines - start - own)
+        for start, all_lines, own in zip(window.start, lines, size, strict=True)
+    ]
+    return tf.pad(box, [(0, 0), (0, 0), *zeros])
 
 
 def fold_by_products(
@@ -59,22 +62,25 @@ def fold_by_products(
     outputs = []
     for window in windows:
         boxes = [tf.expand_dims(cut(planes, start, size), 3) for start in window.starts(size)]
-        y = _multiply(boxes, window.filters)
+        y = _sum_of_products(boxes, window.filters)
         if window.imaginary is not None:
-            real, imag = tf.unstack(_multiply(boxes, window.imaginary))
+            real, imag = tf.unstack(_sum_of_products(boxes, window.imaginary))
             y += tf.stack([-imag, real])  # times i
         outputs.append(y)
     return join(outputs, 3)
 
 
-def _multiply(boxes: Sequence[tf.Tensor], filters: tf.Tensor) -> tf.Tensor:
+def _sum_of_products(boxes: Sequence[tf.Tensor], filters: tf.Tensor) -> tf.Tensor:
     """sum_b x[b] psi[f, b], line by line."""
     return _total([x * psi for x, psi in zip(boxes, tf.unstack(filters, axis=1), strict=True)])
 
 
-def _convolve(rows: tf.Tensor, kernels: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """sum_k x[s, k] a[k], line by line, of x (s, K, 1, lines) for a few a (K, 1, lines, 1)."""
-    return [tf.nn.depthwise_conv2d(rows, a, [1, 1, 1, 1], "VALID") for a in kernels]
+def _depthwise(x: tf.Tensor, kernels: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """sum_b x[s, b] a[b], line by line, of x (s, blocks, 1, lines), per kernel a.
+
+    The kernels have shape (blocks, 1, lines, 1).
+    """
+    return [tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], "VALID") for kernel in kernels]
 
 
 def _fold_by_convolution(
@@ -84,12 +90,13 @@ def _fold_by_convolution(
     outputs = []
     for window in windows:
         starts = window.starts(size)
-        rows = join([tf.reshape(cut(planes, o, size), (-1, 1, 1, n)) for o in starts], 1)
-        if len(starts) == 1:  # there is nothing to sum
-            outputs.append(rows * tf.reshape(window.filters, (-1, 1, n)))
+        blocks = [tf.reshape(cut(planes, start, size), (-1, 1, 1, n)) for start in starts]
+        x = join(blocks, 1)
+        if len(starts) == 1:  # one block needs no sum
+            outputs.append(x * tf.reshape(window.filters, (-1, 1, n)))
         else:
             psi = tf.reshape(window.filters, (-1, len(starts), 1, n, 1))
-            outputs += _convolve(rows, tf.unstack(psi))
+            outputs += _depthwise(x, tf.unstack(psi))
     y = join(outputs, 1)
     return tf.reshape(y, (2, -1, planes.shape[2], y.shape[1], *size))
 
@@ -99,12 +106,12 @@ def _unfold_by_convolution(
 ) -> tf.Tensor:
     paths, count, *size = sizes(slope)[1:]
     n = math.prod(size)
-    rows = tf.reshape(slope, (-1, count, 1, n))
-    parts = tf.split(rows, [sizes(window.filters)[0] for window in windows], axis=1)
+    slope = tf.reshape(slope, (-1, count, 1, n))
+    slopes = tf.split(slope, [sizes(window.filters)[0] for window in windows], axis=1)
     terms = []
-    for part, window in zip(parts, windows, strict=True):
+    for own, window in zip(slopes, windows, strict=True):
         psi = tf.reshape(window.filters, (*window.filters.shape[:2], 1, n, 1))
-        blocks = _convolve(part, tf.unstack(psi, axis=1))
+        blocks = _depthwise(own, tf.unstack(psi, axis=1))
         blocks = [tf.reshape(block, (-1, paths, *size)) for block in blocks]
         terms.append(_place(blocks, window, lines))
     return _total(terms)
@@ -113,8 +120,8 @@ def _unfold_by_convolution(
 def fold(planes: tf.Tensor, windows: Sequence[PlacedWindow], size: tuple[int, ...]) -> Planes:
     """Filtered spectra, as two planes (b, p, F, *size), by convolutions.
 
-    Its gradient has the planes apart as well: joining them would be a pass over all of them.
-    Complex filters, and gradients with respect to filters, go by products.
+    The gradient keeps the planes apart too, since joining them would be one more pass over memory.
+    Complex filters, and gradients with respect to filters, take products instead.
     """
     filters = [window.filters for window in windows]
     if any(window.imaginary is not None for window in windows) or differentiated(filters):
@@ -135,7 +142,7 @@ def _unfold(slopes: Planes, windows: Sequence[PlacedWindow], lines: tuple[int, .
     paths, _, *size = sizes(slopes[0])[1:]
 
     def gradient(planes: tf.Tensor) -> Planes:
-        # Of a gradient of a gradient TensorFlow may not know the shape.
+        # TensorFlow may not know the shape of a gradient's gradient.
         return fold(tf.reshape(planes, (2, -1, paths, *lines)), windows, tuple(size))
 
     @custom_gradient

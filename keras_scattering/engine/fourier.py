@@ -1,10 +1,11 @@
 """Fourier transforms of real signals as pairs of real planes, with their adjoints as gradients.
 
-TensorFlow's own gradients scale complex tensors, which costs a pass over memory as slow as the
-transform itself, and its real transforms of volumes have none. Here the complex transforms are sums
-without a factor (what normalises them is part of the filters), so that each is the adjoint of the
-other. Since y + i x is i times the conjugate of x + i y, swapping the planes before and after turns
-a transform into its inverse at no cost.
+TensorFlow's own gradients scale complex tensors, in a pass over memory as slow as the transform
+itself. Its real transforms of volumes have no gradients. Here the complex transforms are sums
+without a factor, and each is the adjoint of the other. The filters contain the normalisation.
+
+y + i x is i times the conjugate of x + i y. So a swap of the planes before and after turns a
+transform into its inverse, at no cost.
 """
 
 import math
@@ -29,7 +30,7 @@ def _fft(real: tf.Tensor, imag: tf.Tensor, rank: int) -> Planes:
 
 
 def swapped_inverse(real: tf.Tensor, imag: tf.Tensor, rank: int) -> tf.Tensor:
-    """`inverse` as complex numbers whose real and imaginary parts have changed places."""
+    """`inverse` as complex numbers, with the real and imaginary parts swapped."""
     return _FFT[rank](tf.complex(imag, real))
 
 
@@ -55,7 +56,7 @@ def forward(real: tf.Tensor, imag: tf.Tensor, rank: int) -> Planes:
 
 
 def _line_weights(size: tuple[int, ...], dtype: tf.DType) -> tf.Tensor:
-    """What lines 0 .. n/2 count for in an inverse: all but 0 and Nyquist twice, over the size."""
+    """Weights of lines 0 .. n/2 in an inverse: 2 over the samples, 1 for line 0 and Nyquist."""
     n = size[-1]
     twice = np.full(n // 2 + 1, 2 / math.prod(size))
     twice[0] /= 2
@@ -65,7 +66,7 @@ def _line_weights(size: tuple[int, ...], dtype: tf.DType) -> tf.Tensor:
 
 
 def half_spectrum(u: tf.Tensor, rank: int) -> Planes:
-    """Lines 0 .. n/2, on the last axis, of the transform of signals."""
+    """Lines 0 .. n/2 of the last axis, and all lines of the others, of signals' transforms."""
     size = sizes(u)[-rank:]
 
     @custom_gradient
@@ -73,8 +74,8 @@ def half_spectrum(u: tf.Tensor, rank: int) -> Planes:
         y = _RFFT[rank](u)
 
         def gradient(real: tf.Tensor, imag: tf.Tensor) -> tf.Tensor:
-            counts = _line_weights(size, real.dtype)
-            return from_half(real / counts, imag / counts, size)
+            weights = _line_weights(size, real.dtype)
+            return from_half(real / weights, imag / weights, size)
 
         return (tf.math.real(y), tf.math.imag(y)), gradient
 
@@ -82,15 +83,15 @@ def half_spectrum(u: tf.Tensor, rank: int) -> Planes:
 
 
 def from_half(real: tf.Tensor, imag: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
-    """The inverse of `half_spectrum`, for signals of a size."""
+    """The inverse of `half_spectrum`, for signals of one size."""
 
     @custom_gradient
     def transform(real: tf.Tensor, imag: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         y = _IRFFT[len(size)](tf.complex(real, imag), size)
 
         def gradient(slope: tf.Tensor) -> list[tf.Tensor]:
-            counts = _line_weights(size, slope.dtype)
-            return [plane * counts for plane in half_spectrum(slope, len(size))]
+            weights = _line_weights(size, slope.dtype)
+            return [plane * weights for plane in half_spectrum(slope, len(size))]
 
         return y, gradient
 

@@ -1,8 +1,8 @@
-"""Signals on a regular grid: the operations of the cascade, by FFTs.
+"""The operations of the cascade on signals on a regular grid, by FFTs.
 
 Signals are real tensors (batch, paths, *grid). A spectrum is a stack of two planes, its real and
-imaginary parts, cut to the box of lines that will be read. Wavelet spectra are mostly real, so
-that apart from the FFTs everything is real arithmetic, at half the cost of complex arithmetic.
+imaginary parts, cut to the box of lines that its readers need. Most wavelet spectra are real. So
+all arithmetic outside of FFTs is real, at half the cost of complex arithmetic.
 
 `Lattice` computes in the plainest way. Each class below it replaces one or two operations where
 another way is faster, or the only one.
@@ -28,27 +28,27 @@ from keras_scattering.runtime.parts import in_pieces
 from keras_scattering.runtime.tensorflow_internals import DIVIDED_TRANSFORM
 
 Source = tuple[Spectrum, Any]
-"""Spectra of signals, and the filters that they meet: a `Bank`, for volumes a `HarmonicBank`."""
+"""Spectra of signals, and their filters: a `Bank`, or a `HarmonicBank` for volumes."""
 
 
 def _joined(parts: Sequence[tf.Tensor], rank: int) -> tf.Tensor:
-    """Filtered signals (..., b, p, F, *size) of several sources, as (..., b, paths, *size)."""
+    """Join filtered signals (..., b, p, F, *size) of several sources to (..., b, paths, *size)."""
     y = join(parts, -rank - 2)
     *planes, _, p, F = sizes(y)[:-rank]
     return tf.reshape(y, (*planes, -1, p * F, *y.shape[-rank:]))
 
 
-def _kept(u: tf.Tensor, box: Box) -> tf.Tensor:
+def _crop(u: tf.Tensor, box: Box) -> tf.Tensor:
     """Signals on a box of their grid."""
     if box == tuple((0, n) for n in u.shape[-len(box) :]):
         return u
     inside = [slice(*span) for span in box]
-    # Of an index, unlike of `tf.slice`, the gradient has a static shape.
+    # The gradient of an index has a static shape, unlike that of `tf.slice`.
     return u[(..., *inside)]  # type: ignore[arg-type]  # the stubs lack `...`
 
 
 class Lattice:
-    """The operations by FFTs, as eager calls and loops of a graph use them.
+    """The operations by FFTs, for eager calls and for loops of a graph.
 
     Args:
         arrays: Filters and matrices of a design, by name.
@@ -64,7 +64,7 @@ class Lattice:
     def convolve(self, sources: Sequence[Source]) -> Planes:
         """Real and imaginary part (b, paths, *size) of x * psi, sub-sampled.
 
-        The paths of a source are each of its signals by each filter of its bank, in turn.
+        A source has one path per signal and filter of its bank; the filters vary fastest.
         """
         real, imag = tf.unstack(self._filtered(sources))
         return inverse(real, imag, len(sources[0][1].size))
@@ -74,7 +74,7 @@ class Lattice:
         return modulus(*self.convolve(sources))
 
     def average(self, u: tf.Tensor, rule: Average) -> tf.Tensor:
-        """Averages of signals (b, p, *n), which `complete` takes to (b, p, *outputs)."""
+        """Averages of signals (b, p, *n), which `complete` turns into (b, p, *outputs)."""
         match rule:
             case LowPass():
                 return averages.matrix_lowpass(u, rule, self.arrays)
@@ -83,23 +83,23 @@ class Lattice:
                 real, _ = self.convolve([(x, rule.bank)])
                 return real[..., slice(*rule.keep)]  # type: ignore[arg-type]  # the stubs lack `...`
             case Mean():
-                return tf.reduce_mean(_kept(u, rule.keep), axis=list(range(2, len(u.shape))))
+                return tf.reduce_mean(_crop(u, rule.keep), axis=list(range(2, len(u.shape))))
             case Powers():
                 return averages.sums_of_powers(u, rule)
             case Crop():
-                return _kept(u, rule.keep)
+                return _crop(u, rule.keep)
 
     def averaged_modulus(self, sources: Sequence[Source], rule: Average) -> tf.Tensor:
-        """|x * psi| * phi, where nothing filters the moduli any further."""
+        """|x * psi| * phi, for moduli that no later node reads."""
         return self.average(self.modulus(sources), rule)
 
     def _filtered(self, sources: Sequence[Source]) -> tf.Tensor:
-        """Spectra (2, b, paths, *size) of filtered signals, sub-sampled."""
+        """Spectra (2, b, paths, *size) of the filtered and sub-sampled signals."""
         parts = [fold_by_products(x.planes, self._windows(x, b), b.size) for x, b in sources]
         return _joined(parts, len(sources[0][1].size))
 
     def _windows(self, x: Spectrum, bank: Bank) -> list[PlacedWindow]:
-        """The windows of a bank, and where they begin among the lines of a spectrum."""
+        """The windows of a bank, placed among the lines of a spectrum."""
         corner = [start for start, _ in x.lines]
         return [
             PlacedWindow(
@@ -113,7 +113,7 @@ class Lattice:
 
 
 class CompiledLattice(Lattice):
-    """By operations that XLA is quick to compile."""
+    """The operations in a form that XLA is quick to compile."""
 
     def modulus(self, sources: Sequence[Source]) -> tf.Tensor:
         """|x * psi|, (b, paths, *size)."""
@@ -122,28 +122,28 @@ class CompiledLattice(Lattice):
 
 
 class MatrixLattice(Lattice):
-    """By products with real matrices, for runtimes that have no Fourier transforms."""
+    """The operations by products with real matrices, for runtimes without Fourier transforms."""
 
     def spectrum(self, u: tf.Tensor, lines: Box) -> Spectrum:
         """The Fourier transform of signals on a box of lines."""
-        return Spectrum(matrix_fourier.lines(u, lines), lines)
+        return Spectrum(matrix_fourier.spectral_lines(u, lines), lines)
 
     def convolve(self, sources: Sequence[Source]) -> Planes:
         """Real and imaginary part (b, paths, *size) of x * psi, sub-sampled."""
         return matrix_fourier.inverse(self._filtered(sources), len(sources[0][1].size))
 
     def average(self, u: tf.Tensor, rule: Average) -> tf.Tensor:
-        """Averages of signals (b, p, *n), which `complete` takes to (b, p, *outputs)."""
+        """Averages of signals (b, p, *n), which `complete` turns into (b, p, *outputs)."""
         if isinstance(rule, LowPass):
             return averages.batch_first_lowpass(u, rule, self.arrays)
         return super().average(u, rule)
 
 
 class PiecewisePlane(Lattice):
-    """Images on one thread of a CPU, a few paths at a time: each piece fits in a cache."""
+    """The operations on images on one CPU thread, in pieces of a few paths that fit in a cache."""
 
-    # Half of what a transform may have and stay undivided: so even the 64 paths of one picture of
-    # 32 x 32 are a piece for each of two threads.
+    # Half of the samples above which a transform is divided. So even the 64 paths of one image of
+    # 32 x 32 give one piece to each of two threads.
     _piece = DIVIDED_TRANSFORM // 2
 
     def modulus(self, sources: Sequence[Source]) -> tf.Tensor:
@@ -156,7 +156,7 @@ class PiecewisePlane(Lattice):
         return [modulus(*inverse(real, imag, 2))]
 
     def _pieces(self, sources: Sequence[Source]) -> tuple[Planes, int]:
-        """Filtered spectra (b, paths, *size), and how many paths make a piece."""
+        """Filtered spectra (b, paths, *size), and the number of paths per piece."""
         folded = [fold(x.planes, self._windows(x, bank), bank.size) for x, bank in sources]
         real, imag = (_joined(parts, 2) for parts in zip(*folded, strict=True))
         paths, *size = sizes(real)[1:]
@@ -165,25 +165,25 @@ class PiecewisePlane(Lattice):
 
 
 class GradientPlane(PiecewisePlane):
-    """The same for a gradient, which asks for planes of spectra, and not for coefficients."""
+    """The operations of `PiecewisePlane` for a gradient, which needs no coefficients."""
 
-    _piece = DIVIDED_TRANSFORM - 1  # gradients are taken of batches
+    _piece = DIVIDED_TRANSFORM - 1  # larger pieces, since gradients are taken of batches
 
     def modulus(self, sources: Sequence[Source]) -> tf.Tensor:
-        """|x * psi|, (b, paths, *size), from pieces that give planes.
+        """|x * psi|, (b, paths, *size), from pieces that return planes.
 
-        Pieces that gave moduli would transform once more for their own gradient.
+        Pieces that returned moduli would need one more transform for their own gradient.
         """
         planes, paths = self._pieces(sources)
         return modulus(*in_pieces(lambda re, im: list(inverse(re, im, 2)), planes, paths, 2))
 
     def averaged_modulus(self, sources: Sequence[Source], rule: Average) -> tf.Tensor:
-        """Zeros in place of |x * psi| * phi, with the gradient of it.
+        """Zeros in place of |x * psi| * phi, with the gradient of |x * psi| * phi.
 
-        Averages are linear, so their adjoint is the same everywhere, and no average is computed.
-        A piece goes from spectra and slopes of moduli to slopes of spectra at once.
+        Averages are linear, so their adjoint is the same everywhere and needs no average. A piece
+        takes spectra and slopes of moduli, and returns slopes of spectra at once.
         """
-        if differentiated(self._matrices(rule)):  # which is not linear in its own matrices
+        if differentiated(self._matrices(rule)):  # the average is bilinear in u and its matrices
             return super().averaged_modulus(sources, rule)
         planes, paths = self._pieces(sources)
         silence = tf.zeros_like(planes[0])

@@ -9,8 +9,8 @@ from keras_scattering.runtime.gradient import custom_gradient
 
 def _slopes(upstream: tf.Tensor, rho: tf.Tensor, real: tf.Tensor, imag: tf.Tensor) -> Planes:
     """The gradient of a modulus."""
-    # Signals are scaled to unit size: what is far below their rounding is as good as zero.
-    # (`divide_no_nan` would do as well, in many times the time.)
+    # Signals have unit amplitude, so moduli far below their rounding are as good as zero.
+    # (`divide_no_nan` gives the same, but takes many times as long.)
     scale = upstream / tf.maximum(rho, np.finfo(rho.dtype.name).eps ** 2)
     return scale * real, scale * imag
 
@@ -23,10 +23,10 @@ def modulus(real: tf.Tensor, imag: tf.Tensor) -> tuple:
 
 
 def compiled_modulus(real: tf.Tensor, imag: tf.Tensor, rank: int) -> tf.Tensor:
-    """The modulus of the inverse of spectra, of operations that XLA is quick to compile.
+    """The modulus of the inverse transform of spectra, by operations that XLA compiles fast.
 
-    XLA has a compiler of its own for real parts, imaginary parts and roots, at 4 ms each. In an
-    ordinary graph moduli of complex numbers take twice as long as this file's `modulus`.
+    XLA takes 4 ms to compile each real part, imaginary part and root. In an ordinary graph, moduli
+    of complex numbers take twice as long as `modulus`.
     """
 
     @custom_gradient

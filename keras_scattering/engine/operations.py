@@ -1,4 +1,4 @@
-"""The operations that suit a signal's domain and the place where it is computed."""
+"""The choice of operations by the domain of signals and by the mode of computation."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ from keras_scattering.runtime.mode import Mode
 
 
 def operations(domain: Domain, mode: Mode, arrays: Mapping[str, tf.Tensor]) -> Lattice:
-    """The only place that asks for both the domain and the mode."""
+    """The operations for a domain and a mode; no other place asks for both."""
     if domain is Domain.SOLID:
         return Solid(arrays)
     if mode.matrix:

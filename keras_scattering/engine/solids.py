@@ -1,7 +1,7 @@
 """Solid harmonics on tensors: their responses to real signals, and the norm over the harmonics.
 
-Signals have few samples along an axis, and harmonics few lines: transforms are products with real
-matrices, which leave out the lines that are zero.
+Volumes have few samples per axis, and harmonics have few lines. So transforms are products with
+real matrices, which leave out the lines that are zero.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +15,6 @@ from keras_scattering.engine.spectra import Spectrum
 from keras_scattering.plans.banks import Box
 from keras_scattering.plans.harmonics import HarmonicBank, cas_name
 from keras_scattering.runtime.gradient import custom_gradient
-
-Arrays = Mapping[str, tf.Tensor]
 
 
 class Solid(Lattice):
@@ -33,9 +31,9 @@ class Solid(Lattice):
 
 
 def _multiply_axes(x: tf.Tensor, matrices: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Multiply axes: from (F, b, *in), with matrices (F, out, in), to (F, *out, b).
+    """Multiply the axes of x (F, b, *in) by matrices (F, out, in), to (F, *out, b).
 
-    A product takes the last axis and puts what it makes of it first, so that none is transposed.
+    Each product takes the last axis and puts its result in front, so no axis needs a transpose.
     """
     count, *rest = x.shape
     for matrix in reversed(matrices):
@@ -45,13 +43,13 @@ def _multiply_axes(x: tf.Tensor, matrices: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 def _batch_first(x: tf.Tensor) -> tf.Tensor:
-    """The last axis moved to the front."""
+    """Move the last axis to the front."""
     last = len(x.shape) - 1
     return tf.transpose(x, (last, *range(last)))
 
 
-def cas_transform(u: tf.Tensor, lines: Box, arrays: Arrays) -> tf.Tensor:
-    """sum_t u[t] cas(2 pi k t / n) of volumes (b, *n), with one cas per axis: (b, *lines)."""
+def cas_transform(u: tf.Tensor, lines: Box, arrays: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """sum_t u[t] cas(2 pi k t / n), (b, *lines), of volumes (b, *n), with one cas per axis."""
     matrices = [
         tf.linalg.matrix_transpose(arrays[cas_name(n, span, (False,))])
         for n, span in zip(sizes(u)[1:], lines, strict=True)
@@ -65,17 +63,18 @@ def _responses(
     odd: Sequence[tuple[bool, ...]],
     lines: Sequence[tuple[int, int]],
     size: Sequence[int],
-    arrays: Arrays,
+    arrays: Mapping[str, tf.Tensor],
 ) -> tf.Tensor:
-    """Signals (F, *size, b) of coefficients (b, *lines), filtered."""
+    """Responses (F, *size, b) of filters to cas coefficients (b, *lines)."""
     matrices = [
-        arrays[cas_name(n, span, back)] for n, span, back in zip(size, lines, odd, strict=True)
+        arrays[cas_name(n, span, per_filter)]
+        for n, span, per_filter in zip(size, lines, odd, strict=True)
     ]
     return _multiply_axes(x * tf.expand_dims(arrays[filters], 1), matrices)
 
 
-def _imaginary(x: tf.Tensor, bank: HarmonicBank, arrays: Arrays) -> tf.Tensor:
-    """The imaginary part of responses (F, *size, b) to coefficients (b, *lines)."""
+def _imaginary(x: tf.Tensor, bank: HarmonicBank, arrays: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """The imaginary part of responses (F, *size, b) to cas coefficients (b, *lines)."""
     total = []
     for axis, filters, odd in bank.faces:
         others = [a for a in range(len(bank.size)) if a != axis]
@@ -90,13 +89,15 @@ def _imaginary(x: tf.Tensor, bank: HarmonicBank, arrays: Arrays) -> tf.Tensor:
 
 @custom_gradient
 def _root(energy: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-    """Square root, with gradient zero at zero."""
+    """Square root, with a zero gradient at zero."""
     root = tf.sqrt(energy)
     return root, lambda upstream: tf.math.divide_no_nan(upstream, 2 * root)
 
 
-def norm(x: tf.Tensor, lines: Box, bank: HarmonicBank, arrays: Arrays) -> tf.Tensor:
-    """sqrt(sum_m |x * psi_m|**2) (b, *size) from coefficients (b, *lines)."""
+def norm(
+    x: tf.Tensor, lines: Box, bank: HarmonicBank, arrays: Mapping[str, tf.Tensor]
+) -> tf.Tensor:
+    """sqrt(sum_m |x * psi_m|**2), (b, *size), from cas coefficients (b, *lines)."""
     first = [own - start for (own, _), (start, _) in zip(bank.lines, lines, strict=True)]
     x = cut(x, first, [stop - start for start, stop in bank.lines])
     y = _responses(x, bank.filters, bank.odd, bank.lines, bank.size, arrays)

@@ -13,7 +13,7 @@ from keras_scattering.plans.banks import Box
 class Spectrum(NamedTuple):
     """Real planes (P, batch, paths, *lines) on a box of spectral lines.
 
-    P is 2, for the real and the imaginary part. Of volumes P is 1: their lines are real
+    P is 2, for the real and the imaginary part. For volumes P is 1, since their lines are real
     coefficients of products of cas (see `solids`).
     """
 
@@ -24,7 +24,7 @@ class Spectrum(NamedTuple):
 def spectrum(u: tf.Tensor, lines: Box) -> Spectrum:
     """FFT of real signals (batch, paths, *size) on a box of lines.
 
-    Half of the lines are computed. X(-k) = conj X(k) gives what is asked of the other half.
+    The FFT gives half of the lines. X(-k) = conj X(k) gives the wanted lines of the other half.
     """
     rank = len(lines)
     planes = tf.stack(half_spectrum(u, rank))

@@ -1,4 +1,4 @@
-"""Filters along a stack of signals: log-frequency in the joint transform, or an angle."""
+"""Filters along a stack of signals, such as log-frequency in the joint transform, or an angle."""
 
 from collections.abc import Sequence
 
@@ -22,31 +22,34 @@ def _channels_first(x: tf.Tensor) -> tf.Tensor:
     return tf.transpose(x, (0, last, *range(1, last)))
 
 
-def filter_stack(sources: Sequence[Source], stack: Stack, operations: Lattice) -> list[tf.Tensor]:
-    """|(x * psi) o psi'| averaged, where o convolves along the stack of the signals x * psi.
+def filter_stack(sources: Sequence[Source], stack: Stack, ops: Lattice) -> list[tf.Tensor]:
+    """Averages of |(x * psi) o psi'|, where o convolves along the stack of the signals x * psi.
 
-    The stack is short, so that a filter along it is a matrix product.
+    The stack is short, so a filter along it is a product with a matrix.
 
     Returns:
         For each of `stack.along`, averages (b, rows, *outputs), or (b, rows, *outputs, stack) where
         the stack is joint.
     """
-    planes = tf.concat(operations.convolve(sources), 1)
+    planes = tf.concat(ops.convolve(sources), 1)
     y = _channels_last(planes)  # (b, *size, real and imaginary parts)
     outputs: list[tf.Tensor] = []
     for along in stack.along:
         with tf.control_dependencies(outputs[-1:]):
             y = tf.identity(y)
-        u = _respond_along(y, along, operations)
-        u = complete(operations.average(_channels_first(u), along.average), along.average)
+        u = _respond_along(y, along, ops)
+        u = complete(ops.average(_channels_first(u), along.average), along.average)
         outputs.append(_joint(u, along.filters) if stack.joint else u)
     return outputs
 
 
-def _respond_along(y: tf.Tensor, along: AlongStack, operations: Lattice) -> tf.Tensor:
-    """Moduli averaged along the stack, (b, *size, filters * kept), of signals (b, *size, parts)."""
-    arrays = operations.arrays
-    u = modulus(*(multiply_last(y, part) for part in tf.unstack(arrays[along.matrix])))
+def _respond_along(y: tf.Tensor, along: AlongStack, ops: Lattice) -> tf.Tensor:
+    """Moduli (b, *size, filters * kept), averaged along the stack, of stacked signals y.
+
+    The last axis of y (b, *size, 2 n) holds the real and imaginary parts of n signals.
+    """
+    arrays = ops.arrays
+    u = modulus(*(multiply_last(y, matrix) for matrix in tf.unstack(arrays[along.matrix])))
     if not along.lowpass:
         return u
     lowpass = arrays[along.lowpass]

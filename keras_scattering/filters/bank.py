@@ -1,4 +1,4 @@
-"""What every filter bank offers: band-pass spectra `psi(n)`, a low-pass `phi()`, and their sum."""
+"""The interface of filter banks: band-pass spectra `psi(n)`, a low-pass `phi()`, and their sum."""
 
 import abc
 import math
@@ -8,22 +8,22 @@ import numpy as np
 
 
 def mirror(spectra: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """Spectra in FFT order with line k taken to line -k; a Nyquist line stays where it is."""
+    """Spectra in FFT order with line k moved to line -k; a Nyquist line stays in place."""
     return np.roll(np.flip(spectra, axes), 1, axes)
 
 
 class FilterBank(abc.ABC):
     """A family of wavelets and its low-pass on one periodic grid.
 
-    Spectra are sampled at the FFT frequencies of the grid, in FFT order, in float64, or in
-    complex128 where a filter is not symmetric in space. They are computed on demand, one filter at
-    a time, since a whole bank on a long grid is large.
+    A bank samples its spectra at the FFT frequencies of the grid, in FFT order. They are float64,
+    or complex128 where a filter is not symmetric in space. A bank computes one filter at a time, on
+    demand, since all filters on a long grid take much memory.
     """
 
     @property
     @abc.abstractmethod
     def shape(self) -> tuple[int, ...]:
-        """Size of the grid, one number per axis."""
+        """Points of the grid along each axis."""
 
     @property
     @abc.abstractmethod
@@ -33,13 +33,13 @@ class FilterBank(abc.ABC):
     @property
     @abc.abstractmethod
     def columns(self) -> dict[str, Sequence[float]]:
-        """Metadata: one value per filter under each name, `j` among them."""
+        """Metadata by name, with one value per filter; `j` is one of the names."""
 
     def deviation(self, n: int) -> float:
         """Deviation in samples of a Gaussian that bounds filter `n` in space.
 
-        It says how much padding outputs depend on. Infinite where no bound is known: then all
-        padding is kept.
+        It determines how much padding the outputs depend on. The default is infinite, for banks
+        without a known bound: plans then keep all padding.
         """
         return math.inf
 
@@ -56,7 +56,7 @@ class FilterBank(abc.ABC):
         """Spectrum of the low-pass filter."""
 
     def littlewood_paley(self) -> np.ndarray:
-        r"""Littlewood-Paley sum of the bank, as seen by real signals.
+        r"""Littlewood-Paley sum of the bank for real signals.
 
         $$A(\omega) = |\hat\phi(\omega)|^2
           + \tfrac12 \sum_n |\hat\psi_n(\omega)|^2 + |\hat\psi_n(-\omega)|^2$$

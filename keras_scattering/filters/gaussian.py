@@ -10,11 +10,11 @@ import numpy as np
 
 SIGMA0 = 0.1  # width of the low-pass of support T = 1
 _UNDERFLOW = 39.0  # exp(-39**2 / 2) is 0 in float64
-_NEGLIGIBLE = 9.0  # a Gaussian this many deviations out is below exp(-40)
+_NEGLIGIBLE = 9.0  # at this many deviations a Gaussian is below exp(-40)
 
 
 def gaussian(xi: float, sigma: float, N: int) -> np.ndarray:
-    """The Gaussian of centre `xi` and width `sigma`, periodised, at `k / N` for k = 0..N-1."""
+    """A periodised Gaussian of centre `xi` and width `sigma`, at `k / N` for k = 0..N-1."""
     periods = min(math.ceil(math.sqrt(-2 * sigma**2 * math.log(1e-7)) + 1), 5)
     spectrum = np.zeros(N)
     for p in range(1 - periods, periods):
@@ -28,7 +28,7 @@ def gaussian(xi: float, sigma: float, N: int) -> np.ndarray:
 
 def normalise(spectrum: np.ndarray) -> np.ndarray:
     """Divide by the l1 norm of the filter, so that max |x * psi| <= max |x|."""
-    half = np.abs(np.fft.rfft(spectrum))  # spectra are real, so that |psi| is even
+    half = np.abs(np.fft.rfft(spectrum))  # spectra are real, so |psi| is even
     once = half[0] + half[-1] if len(spectrum) % 2 == 0 else half[0]
     return spectrum * (len(spectrum) / (2 * half.sum() - once))
 
@@ -38,21 +38,21 @@ def lowpass(sigma: float, N: int) -> np.ndarray:
     return normalise(gaussian(0.0, sigma, N))
 
 
-def reached(size: int, deviations: float) -> np.ndarray:
-    """Samples around 0 where a Gaussian counts, within two periods on each side of 0 .. size - 1.
+def reached(N: int, deviation: float) -> np.ndarray:
+    """Samples at which a Gaussian around 0 is not negligible, from -2 N to 3 N at most.
 
     Args:
-        size: Samples of the period.
-        deviations: The Gaussian's deviation in samples.
+        N: Samples per period.
+        deviation: The Gaussian's deviation in samples.
     """
-    reach = _NEGLIGIBLE * deviations
-    return np.arange(max(-2 * size, -math.ceil(reach)), min(3 * size, math.ceil(reach) + 1))
+    reach = _NEGLIGIBLE * deviation
+    return np.arange(max(-2 * N, -math.ceil(reach)), min(3 * N, math.ceil(reach) + 1))
 
 
 def lowpass_in_space(N: int, sigma: float) -> np.ndarray:
     """Spectrum of the Gaussian of deviation `sigma` samples, periodised in space on N points.
 
-    The low-pass of the plane is separable: it is the outer product of two of these.
+    The low-pass of the plane is the outer product of two such spectra.
     """
     u = reached(N, sigma)
     bump = np.zeros(N)

@@ -14,12 +14,12 @@ import numpy as np
 from keras_scattering.filters.bank import FilterBank
 from keras_scattering.filters.gaussian import SIGMA0, gaussian, lowpass, normalise
 
-ALPHA = 5.0  # a filter is taken to end this many widths above its centre
-_R = math.sqrt(0.5)  # where neighbouring wavelets of an octave cross
+ALPHA = 5.0  # a filter's band ends this many widths above its centre
+_R = math.sqrt(0.5)  # height at which neighbouring wavelets cross, relative to their peaks
 
 
 def morlet(xi: float, sigma: float, N: int) -> np.ndarray:
-    """Spectrum of the Morlet wavelet: a Gaussian less the low-pass that makes its mean zero."""
+    """Spectrum of the Morlet wavelet: a Gaussian minus the low-pass that makes its mean zero."""
     bump = gaussian(xi, sigma, N)
     low = gaussian(0.0, sigma, N)
     return normalise(bump - bump[0] / low[0] * low)
@@ -28,8 +28,8 @@ def morlet(xi: float, sigma: float, N: int) -> np.ndarray:
 def schedule(J: int, Q: int) -> tuple[tuple[float, float], ...]:
     """Centres and widths (xi, sigma) of the wavelets, from the highest frequency down.
 
-    Geometric, `Q` per octave, while the width stays above `sigma_min = 0.1 / 2**J`; then Q - 1 more
-    at that width, in equal steps, down towards zero.
+    Centres and widths fall geometrically, with `Q` wavelets per octave, while the width stays above
+    `sigma_min = 0.1 / 2**J`. Then Q - 1 more wavelets of that width step down evenly towards zero.
     """
     xi = max(1 / (1 + 2 ** (3 / Q)), 0.35)
     ratio = 2 ** (-1 / Q)
@@ -49,7 +49,7 @@ def schedule(J: int, Q: int) -> tuple[tuple[float, float], ...]:
 
 
 def resolution(xi: float, sigma: float) -> int:
-    """The j for which a band-pass signal may be sampled every 2**j samples."""
+    """The largest j for which a band-pass signal may be sampled every 2**j samples."""
     return math.floor(-math.log2(min(abs(xi) + ALPHA * sigma, 0.5))) - 1
 
 
@@ -104,7 +104,7 @@ class MorletBank1D(FilterBank):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Size of the grid."""
+        """Points of the grid along its axis."""
         return (self.N,)
 
     def __len__(self) -> int:

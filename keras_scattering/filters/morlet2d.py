@@ -1,7 +1,8 @@
 """Oriented Morlet wavelets on a plane (Bruna & Mallat, IEEE TPAMI 2013; Kymatio, JMLR 2020).
 
-Designed in space on the grid of the padded image and periodised, then transformed; the frequency
-of wavelet (j, theta) is (3 pi / 4) / 2**j radians/sample along (cos theta, sin theta), rows first.
+A bank designs its wavelets in space on the grid of the padded image, periodises and transforms
+them. Wavelet (j, theta) has frequency (3 pi / 4) / 2**j radians/sample along (cos theta, sin
+theta), rows first.
 """
 
 import dataclasses
@@ -17,7 +18,7 @@ from keras_scattering.filters.gaussian import lowpass_in_space, reached
 def _wave_packets(
     shape: tuple[int, ...], sigma: float, theta: float, xi: float, slant: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A Gaussian envelope and the Gabor function it carries, both in space and periodised."""
+    """A Gaussian envelope and its Gabor function, both in space and periodised."""
     u0, u1 = (reached(n, sigma * max(1.0, 1.0 / slant)) for n in shape)
     place = np.ix_(u0 % shape[0], u1 % shape[1])
     u0, u1 = u0[:, None], u1[None, :]
@@ -52,7 +53,7 @@ class MorletBank2D(FilterBank):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Size of the grid."""
+        """Points of the grid along each axis."""
         return self.grid
 
     @property
@@ -62,7 +63,7 @@ class MorletBank2D(FilterBank):
 
     @property
     def columns(self) -> dict[str, Sequence[float]]:
-        """Scale, and direction as an index and in radians, of each wavelet."""
+        """Scale of each wavelet, and its direction as an index and in radians."""
         theta = [n % self.L for n in range(len(self))]
         return {"j": self.j, "theta": theta, "angle": [self.angle(index) for index in theta]}
 

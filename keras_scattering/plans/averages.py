@@ -1,4 +1,4 @@
-"""The averages that end a path."""
+"""Rules for the averages at the end of paths."""
 
 import dataclasses
 
@@ -9,19 +9,20 @@ from keras_scattering.plans.banks import Bank, Box
 class LowPass:
     """An average by real matrices, one per axis, which give the kept output samples.
 
-    `matrices[a]` names an array (inputs, outputs). Where `blocks` > 1 (in one dimension only) the
-    signal is cut into that many frames. An array (inputs, 3 * outputs) then takes a frame to what
-    it adds to the frame before it, to its own, and to the one after; `keep` is cut out of the sum.
+    `matrices[a]` names an array (inputs, outputs). In one dimension the signal may be cut into
+    several frames. An array (inputs, 3 * outputs) then maps each frame to three contributions: to
+    the outputs of the frame before, of the frame itself, and of the frame after. `keep` is the
+    interval of their sum that remains.
     """
 
     matrices: tuple[str, ...]
-    blocks: int = 1
+    frames: int = 1
     keep: tuple[int, int] = (0, 0)
 
 
 @dataclasses.dataclass(frozen=True)
 class SpectralLowPass:
-    """An average by multiplication in Fourier, for an output step far below the low-pass."""
+    """An average by multiplication in Fourier, for output steps far below the support."""
 
     bank: Bank
     keep: tuple[int, int]
@@ -36,7 +37,7 @@ class Mean:
 
 @dataclasses.dataclass(frozen=True)
 class Crop:
-    """No average: the part of the grid that the unpadded signal covers, [start, stop) per axis."""
+    """No average, only the samples of the unpadded signal, [start, stop) per axis."""
 
     keep: Box
 

@@ -1,18 +1,18 @@
-"""Filters as a plan holds them: the spectral lines at which they count, in windows of blocks.
+"""Filters as a plan holds them: the spectral lines where they are not negligible.
 
-A *line* is one frequency of a discrete Fourier transform. Lines are numbered as frequencies are
-signed: line -1 is the last one in FFT order.
+A *line* is one frequency of a discrete Fourier transform. Lines have signed numbers: line -1 is the
+last one in FFT order. Windows of lines consist of blocks.
 """
 
 import dataclasses
 from collections.abc import Sequence
 
 Box = tuple[tuple[int, int], ...]
-"""For each axis the lines [start, stop) of a periodic spectrum."""
+"""The lines [start, stop) of a periodic spectrum along each axis."""
 
 
 def hull(boxes: Sequence[Box]) -> Box:
-    """The smallest box around boxes."""
+    """The smallest box that contains all given boxes."""
     return tuple(
         (min(start for start, _ in spans), max(stop for _, stop in spans))
         for spans in zip(*boxes, strict=True)
@@ -23,15 +23,15 @@ def hull(boxes: Sequence[Box]) -> Box:
 class Window:
     """Filters that vanish outside of one box of lines.
 
-    Each side of the box is a number of blocks, and a block has the size of the output grid.
-    Summing the blocks in Fourier sub-samples in space. The modulus forgets the phase, so the box
-    may start at any line.
+    Along each axis the box holds a whole number of blocks, and a block has the size of the output
+    grid. The sum of the blocks in Fourier sub-samples the signal in space. The modulus forgets the
+    phase, so the box may start at any line.
     """
 
     filters: str  # name of an array (F, blocks, *size), divided by the samples of the input
     origin: tuple[int, ...]
     blocks: tuple[int, ...]
-    imaginary: str | None = None  # the same of the imaginary part, where spectra are complex
+    imaginary: str | None = None  # name of the imaginary parts, for complex spectra
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,14 +40,17 @@ class Bank:
 
     windows: tuple[Window, ...]
     size: tuple[int, ...]
-    responses = 1  # how many make one signal
+    responses = 1  # number of responses that make one signal
 
     @property
     def lines(self) -> Box:
         """The smallest box that holds all windows."""
         return hull(
             [
-                tuple((o, o + c * m) for o, c, m in zip(w.origin, w.blocks, self.size, strict=True))
+                tuple(
+                    (start, start + count * n)
+                    for start, count, n in zip(w.origin, w.blocks, self.size, strict=True)
+                )
                 for w in self.windows
             ]
         )

@@ -1,4 +1,4 @@
-"""The arrays of a design: filters as compact windows of lines, averages as matrices."""
+"""The arrays of a design: filters as compact windows of lines, and averages as matrices."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ def crop_lines(spectra: np.ndarray, size: Sequence[int]) -> np.ndarray:
     return spectra
 
 
-def _extent(profile: np.ndarray) -> tuple[int, int]:
+def _shortest_interval(profile: np.ndarray) -> tuple[int, int]:
     """The shortest cyclic interval (start, length) that covers all true lines."""
     n = len(profile)
     (on,) = np.nonzero(profile)
@@ -34,29 +34,29 @@ def _extent(profile: np.ndarray) -> tuple[int, int]:
     widest = int(np.argmax(gaps))
     start = int(on[(widest + 1) % len(on)])
     length = n - int(gaps[widest]) + 1
-    # Of the equivalent positions, the one whose middle is nearest to frequency zero.
+    # Of the equivalent positions, take the one whose middle is nearest to frequency zero.
     return (start - n if start + length // 2 >= n / 2 else start), length
 
 
 def split_blocks(
     spectra: np.ndarray, origin: Sequence[int], blocks: Sequence[int], size: Sequence[int]
 ) -> np.ndarray:
-    """Spectra (F, *n) in a window, cut into blocks (F, blocks, *size).
+    """Cut a window of spectra (F, *n) into blocks (F, blocks, *size).
 
     The window may reach across the end of an axis.
     """
-    for axis, (o, c, M) in enumerate(zip(origin, blocks, size, strict=True)):
-        lines = np.arange(o, o + c * M)
+    for axis, (start, count, n) in enumerate(zip(origin, blocks, size, strict=True)):
+        lines = np.arange(start, start + count * n)
         spectra = np.take(spectra, lines, axis=2 * axis + 1, mode="wrap")
         shape = spectra.shape
-        spectra = spectra.reshape(*shape[: 2 * axis + 1], c, M, *shape[2 * axis + 2 :])
-    # (F, c0, M0, c1, M1, ...): the axes of blocks before those of lines.
+        spectra = spectra.reshape(*shape[: 2 * axis + 1], count, n, *shape[2 * axis + 2 :])
+    # From (F, blocks, lines, blocks, lines, ...) to all axes of blocks before those of lines.
     spectra = np.moveaxis(spectra, range(1, 2 * len(size), 2), range(1, len(size) + 1))
     return spectra.reshape(len(spectra), -1, *size)
 
 
 class Arrays(dict[str, np.ndarray]):
-    """The arrays of a design, in its precision; filters enter as compact windows."""
+    """The arrays of a design by name, in its precision."""
 
     def __init__(self, dtype: np.dtype):
         super().__init__()
@@ -64,7 +64,7 @@ class Arrays(dict[str, np.ndarray]):
         self.threshold = float(np.finfo(self.dtype).eps)
 
     def add(self, name: str, array: np.ndarray) -> str:
-        """Keep a real array under a name, which is returned."""
+        """Keep a real array under a name, and return the name."""
         if np.iscomplexobj(array):
             raise ValueError(
                 "The arrays of a design are real: keep real and imaginary parts under names of "
@@ -76,26 +76,26 @@ class Arrays(dict[str, np.ndarray]):
     def box(
         self, spectra: np.ndarray, size: tuple[int, ...]
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Origin and blocks of the smallest window that holds all that counts of spectra (F, *n).
+        """Origin and blocks of the smallest window around the significant lines of spectra (F, *n).
 
-        A line counts if it stands above the rounding of its filter's peak.
+        A line is significant if it exceeds the rounding of its filter's peak.
         """
         n = spectra.shape[1:]
-        counts = np.abs(spectra)
-        peaks = counts.reshape(len(spectra), -1).max(1)
-        counts = (counts > self.threshold * peaks.reshape(-1, *[1] * len(n))).any(0)
+        magnitudes = np.abs(spectra)
+        peaks = magnitudes.reshape(len(spectra), -1).max(1)
+        significant = (magnitudes > self.threshold * peaks.reshape(-1, *[1] * len(n))).any(0)
         origin, blocks = [], []
         for axis, (N, M) in enumerate(zip(n, size, strict=True)):
             others = tuple(a for a in range(len(n)) if a != axis)
-            start, length = _extent(counts.any(others))
-            c = -(-length // M)
-            if c * M >= N:  # everything: the canonical order, which costs least to read
+            start, length = _shortest_interval(significant.any(others))
+            count = -(-length // M)
+            if count * M >= N:  # all lines, in the order that costs least to read
                 last = axis == len(n) - 1
                 origin.append(-((N - 1) // 2) if last else 0)
                 blocks.append(N // M)
-            else:  # as near to line 0 as the window allows, so as to read few mirrored lines
-                origin.append(int(np.clip(0, start + length - c * M, start)))
-                blocks.append(c)
+            else:  # near line 0, since mirrored lines cost more to read
+                origin.append(int(np.clip(0, start + length - count * M, start)))
+                blocks.append(count)
         return tuple(origin), tuple(blocks)
 
     def bank(
@@ -107,10 +107,10 @@ class Arrays(dict[str, np.ndarray]):
     ) -> Bank:
         """Filters (F, *n) with outputs on a grid `size`: one shared window, or one per filter.
 
-        Sharing takes one multiplication instead of many, and a graph as much smaller: it wins where
-        the union of the supports needs at most half as many blocks again as the largest of them.
-        A `box` (origin, blocks) is given where the phase of the output matters. Complex spectra
-        are kept as two arrays.
+        A shared window takes one multiplication in place of many, and fewer operations in the
+        graph. Filters share a window if it has at most 1.5 times the blocks of their largest own
+        window. Pass a `box` (origin, blocks) where the phase of the output matters. Complex spectra
+        become two arrays.
         """
         spectra = spectra / math.prod(spectra.shape[1:])
         groups = [(name, box or self.box(spectra, size), spectra)]
@@ -133,7 +133,10 @@ class Arrays(dict[str, np.ndarray]):
 def circulant(
     kernel: np.ndarray, step: int, outputs: range, inputs: int | None = None
 ) -> np.ndarray:
-    """Matrix (inputs, outputs) of a periodic convolution of the first inputs, every `step`."""
+    """Matrix (inputs, outputs) of a periodic convolution, sampled every `step`.
+
+    It takes only the first `inputs` samples of the period; None stands for all.
+    """
     n = len(kernel)
     rows = np.arange(n if inputs is None else inputs)
     return kernel[(step * np.asarray(outputs)[None, :] - rows[:, None]) % n]

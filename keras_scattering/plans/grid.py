@@ -1,4 +1,4 @@
-"""The grid that signals live on: how it is padded, sampled, averaged and cut back."""
+"""The grid that signals live on: its padding, its sampling, and the averages over it."""
 
 import abc
 import math
@@ -12,7 +12,7 @@ from keras_scattering.plans.padding import Padding
 
 
 def is_local(T: float | str | None) -> bool:
-    """Whether T asks for averages over windows: not for a mean over all, nor for none."""
+    """Whether T asks for averages over windows; False for a mean over the grid, and for T=0."""
     return not isinstance(T, str) and T != 0
 
 
@@ -22,15 +22,16 @@ def lowpass_support(T: float | str | None, J: int) -> float:
 
 
 def log2_step(stride: int | None, support: float) -> int:
-    """log2 of the output step, which is the largest power of two in the support by default."""
+    """log2 of the output step; the default step is the largest power of two in the support."""
     return math.floor(math.log2(support)) if stride is None else stride.bit_length() - 1
 
 
 class Grid(abc.ABC):
     """A padded grid, and the average over it.
 
-    `T` is "global" for a mean over the whole grid, "signal" for one over the samples that are not
-    padding, 0 for no average, else local.
+    For `T="global"` the average is a mean over the whole grid, and for `T="signal"` a mean over the
+    samples that are not padding. For `T=0` there is no average. Every other `T` gives local
+    averages.
     """
 
     T: float | str | None
@@ -43,7 +44,7 @@ class Grid(abc.ABC):
     @property
     @abc.abstractmethod
     def extension(self) -> tuple[Padding, ...]:
-        """How each axis is extended."""
+        """The padding of each axis."""
 
     @property
     @abc.abstractmethod
@@ -52,11 +53,11 @@ class Grid(abc.ABC):
 
     @abc.abstractmethod
     def keep(self, k: int) -> Box:
-        """The samples [start, stop) that are not padding, with one sample every 2**k."""
+        """The samples [start, stop) that are not padding, of a signal sampled every 2**k."""
 
     @abc.abstractmethod
     def lowpass(self, arrays: Arrays, k: int) -> Average:
-        """The local average of a signal sampled every 2**k, at the output step."""
+        """The rule for the local average of a signal sampled every 2**k, at the output step."""
 
     @abc.abstractmethod
     def coarsen(self, spectra: np.ndarray, k: int) -> np.ndarray:
@@ -69,7 +70,7 @@ class Grid(abc.ABC):
 
     @property
     def mean(self) -> bool:
-        """Whether outputs are means over all of the grid, or of the signal."""
+        """Whether outputs are means over the whole grid, or over the signal."""
         return isinstance(self.T, str)
 
     def size(self, k: int) -> tuple[int, ...]:
@@ -77,21 +78,21 @@ class Grid(abc.ABC):
         return tuple(n >> k for n in self.padded)
 
     def sampling(self, j: int) -> int:
-        """log2 of the step at which a signal of scale j is kept: its own, or the output's."""
+        """log2 of the sampling step of a signal of scale j: its own step, or the output's."""
         return min(j, self.log2_stride) if self.local else j
 
     def average(self, arrays: Arrays, k: int) -> Average:
-        """How a signal sampled every 2**k is averaged."""
+        """The rule for the average of a signal sampled every 2**k."""
         return self.lowpass(arrays, k) if self.local else self.reduce(k)
 
     def reduce(self, k: int) -> Average:
-        """What is made of a signal sampled every 2**k that takes no low-pass, or has had it."""
+        """The rule for a signal sampled every 2**k that needs no low-pass, or none any more."""
         if self.T == "global":
             return Mean(tuple((0, n) for n in self.size(k)))
         return (Mean if self.mean else Crop)(self.keep(k))
 
     def output_step(self, k: int) -> float:
-        """Samples from one output to the next, of a path sampled every 2**k; NaN for a mean."""
+        """Samples from one output to the next, for a path sampled every 2**k; NaN for a mean."""
         if self.mean:
             return math.nan
         return 2.0 ** (self.log2_stride if self.local else k)

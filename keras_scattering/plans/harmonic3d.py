@@ -20,12 +20,15 @@ def _by_axis(odd: np.ndarray) -> tuple[tuple[bool, ...], ...]:
 
 
 def _lines(spectra: np.ndarray, threshold: float) -> Box:
-    """The box around line 0 beyond which filters (F, *n), in FFT order, are below a threshold."""
-    counts = np.abs(spectra) > threshold
+    """The smallest box around line 0 with all lines of filters (F, *n) above a threshold.
+
+    The filters are in FFT order.
+    """
+    above = np.abs(spectra) > threshold
     box = []
-    for axis, n in enumerate(counts.shape[1:], start=1):
-        (on,) = np.nonzero(np.moveaxis(counts, axis, 0).reshape(n, -1).any(1))
-        most = int(np.minimum(on, n - on).max(initial=0))  # if none: filters may vanish
+    for axis, n in enumerate(above.shape[1:], start=1):
+        (on,) = np.nonzero(np.moveaxis(above, axis, 0).reshape(n, -1).any(1))
+        most = int(np.minimum(on, n - on).max(initial=0))  # 0 for filters that vanish
         box.append((-most, most + 1) if 2 * most < n else (-most, most))
     return tuple(box)
 
@@ -35,9 +38,9 @@ def _real_and_imaginary(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Filters (F, *lines) whose responses are real, and those whose responses are imaginary.
 
-    Each axis along which a filter is odd brings a factor i. Products of waves along the axes
-    account for it but at the end of an even axis, where the mirrored line is the line itself. Of
-    all factors, that of an odd degree is left out.
+    A filter has one factor i for each axis along which it is odd. Products of waves along the axes
+    account for these factors, except at the end of an even axis, whose mirrored line is the line
+    itself. Filters of odd degree leave one factor out.
     """
     ends = (2 * np.arange(*span) == -n for span, n in zip(lines, size, strict=True))
     planes = np.meshgrid(*ends, indexing="ij", sparse=True)
@@ -56,29 +59,35 @@ def _faces(
     ends: Sequence[bool],
     least: float,
 ) -> tuple[Face, ...]:
-    """Filters (F, *lines) that vanish but at the ends of even axes, as planes if they count."""
+    """Planes of filters (F, *lines) that vanish except at the ends of even axes.
+
+    A plane that nowhere exceeds `least` is left out.
+    """
     minor = minor.copy()
     faces = []
     for axis in np.flatnonzero(ends):
         plane = (slice(None),) * (axis + 1) + (0,)
         if np.abs(minor[plane]).max() > least:
-            others = tuple(o for a, o in enumerate(_by_axis(odd)) if a != axis)
+            others = tuple(odds for a, odds in enumerate(_by_axis(odd)) if a != axis)
             faces.append(Face(int(axis), arrays.add(f"{name}_face_{axis}", minor[plane]), others))
-            minor[plane] = 0  # each line once
+            minor[plane] = 0  # since another plane may share these lines
     return tuple(faces)
 
 
 def _add_cas(arrays: Arrays, n: int, lines: tuple[int, int], odd: tuple[bool, ...]) -> None:
-    """cas(2 pi k t / n), or cas(-2 pi k t / n) where odd: cas is the sum of cosine and sine."""
+    """Add cas(2 pi k t / n), or cas(-2 pi k t / n) where odd, with cas = cosine + sine."""
     angles = 2 * np.pi / n * (np.outer(np.arange(n), np.arange(*lines)) % n)
     ways = np.cos(angles) + np.sin(angles), np.cos(angles) - np.sin(angles)
-    arrays.add(cas_name(n, lines, odd), np.stack([ways[o] for o in odd]))
+    arrays.add(cas_name(n, lines, odd), np.stack([ways[is_odd] for is_odd in odd]))
 
 
 def _harmonic_bank(
     arrays: Arrays, name: str, psi: np.ndarray, odd: np.ndarray, covariant: bool
 ) -> HarmonicBank:
-    """The harmonics of one degree, filters (2l + 1, *box), or those of its highest order alone."""
+    """The harmonics of one degree, filters (2l + 1, *box).
+
+    Without rotation covariance only the harmonics of the highest order remain.
+    """
     size = psi.shape[1:]
     odd_minor = odd
     lines = _lines(psi, arrays.threshold * np.abs(psi).max())
@@ -86,12 +95,12 @@ def _harmonic_bank(
         psi = np.take(psi, range(*span), axis, mode="wrap")
     main, minor = _real_and_imaginary(psi, odd, lines, size)
     if not covariant and len(odd) > 1:
-        # exp(-i l phi) is (cosine - i sine) / sqrt(2) of the orthonormal harmonics, so that each
-        # real response meets the imaginary one of the other.
+        # exp(-i l phi) is (cosine - i sine) / sqrt(2) of the orthonormal harmonics. So the real
+        # response of each is added to the imaginary response of the other.
         main = main[[-1, 0]] / np.sqrt(2)
         minor = np.stack([minor[0], -minor[-1]]) / np.sqrt(2)
         odd, odd_minor = odd[[-1, 0]], odd[[0, -1]]
-    # In squares, what is below the root of the rounding adds nothing.
+    # Responses below the root of the rounding add nothing to sums of squares.
     least = (arrays.threshold**0.5 if covariant else arrays.threshold) * np.abs(main).max()
     ends = [2 * start == -n for (start, _), n in zip(lines, size, strict=True)]
     faces = _faces(arrays, name, minor, odd_minor, ends, least)
@@ -111,7 +120,7 @@ def plan_harmonic3d(
     rotation_covariant: bool,
     integral_powers: tuple[float, ...],
 ) -> Plan:
-    """The plan of `HarmonicScattering3D` for volumes of the size of `box`."""
+    """The plan of `HarmonicScattering3D` for volumes of size `box`."""
     paths: list[tuple[int, ...]] = [(j,) for j in range(J + 1)]
     if max_order == 2:
         paths += [(j1, j2) for j1 in range(J + 1) for j2 in range(j1 + 1, J + 1)]

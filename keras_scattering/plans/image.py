@@ -21,7 +21,7 @@ class ImagePlane(Grid):
         J: log2 of the largest scale, and of the low-pass.
         T: None, "global", "signal" or 0.
         stride: Output step on both axes, or None for 2**J.
-        padding: How the image is extended.
+        padding: The kind of padding.
     """
 
     shape: tuple[int, int]
@@ -70,7 +70,7 @@ class ImagePlane(Grid):
 
     @property
     def extension(self) -> tuple[Padding, ...]:
-        """How rows and columns are extended."""
+        """The padding of rows and columns."""
         mode = "periodic" if self.padding == "none" else self.padding
         return tuple(
             pad_axis(n, before, padded - n - before, mode)
@@ -78,7 +78,7 @@ class ImagePlane(Grid):
         )
 
     def keep(self, k: int) -> Box:
-        """The samples that are not padding, one every 2**k; of an average, whole windows only."""
+        """The samples [start, stop) to keep, one every 2**k; local averages keep whole steps."""
         step = 2**k
         if self.local and self._extended:
             margin = 2**self.J // step
@@ -89,11 +89,11 @@ class ImagePlane(Grid):
         )
 
     def coarsen(self, spectra: np.ndarray, k: int) -> np.ndarray:
-        """Filters on a coarser plane: the frequencies that it can hold."""
+        """Filters on a coarser plane, at the frequencies that it can represent."""
         return crop_lines(spectra, self.size(k))
 
     def lowpass(self, arrays: Arrays, k: int) -> Average:
-        """By one matrix per axis, since the Gaussian is separable."""
+        """The local average, by one matrix per axis, since the Gaussian is separable."""
         deviation = 0.8 * 2 ** (self.J - 1)
         step = 2 ** (self.log2_stride - k)
         names = []

@@ -1,21 +1,21 @@
-"""What a scattering transform does, written down before any tensor exists.
+"""The language of plans, which describe a scattering transform before any tensor exists.
 
-A `Plan` fixes padding, paths, output sizes and metadata. Its `design` adds the arithmetic: which
-compact filters meet which signals, at which resolution, and how each result is averaged. Output
-shapes, `meta()` and the computation all read one plan. Nothing here imports TensorFlow.
+A `Plan` fixes padding, paths, output sizes and metadata. Its `design` adds the arithmetic: the
+compact filters for each signal, the resolution, and the average of each result. Output shapes,
+`meta()` and the computation all read one plan. Nothing here imports TensorFlow.
 
 Words of the package:
 
 * line: one frequency of a discrete Fourier transform; a box of lines is an interval per axis.
-* window: the box of lines outside of which filters vanish; its blocks have the output's size.
+* window: a box of lines outside of which filters vanish, cut into blocks of the output's size.
 * bank: filters whose outputs share one grid.
-* node: signals filtered by banks, with the modulus taken and averaged.
-* branch: nodes that are computed together, and whose signals are then forgotten.
-* row: one line of the output's table of paths, before an average's own axes.
+* node: the averaged moduli of signals filtered by banks.
+* branch: nodes computed together, whose signals are then dropped.
+* row: one entry of the output's axis of paths; an average may add axes of its own.
 * plane: the real or the imaginary part of signals or spectra, as a real tensor.
-* part: some items of a batch that are computed together.
-* piece: some paths of one image that are transformed together.
-* degree: the q of S(c x) = c**q S(x), c > 0.
+* part: some items of a batch, computed together.
+* piece: some paths of one image, transformed together.
+* degree: the q of S(c x) = c**q S(x), c > 0; for solid harmonics also the angular degree l.
 """
 
 import dataclasses
@@ -34,22 +34,25 @@ from keras_scattering.plans.padding import Padding
 
 
 class Domain(enum.Enum):
-    """What signals live on. It decides by which operations the engine computes them."""
+    """The kind of grid that signals live on. The engine chooses its operations by it."""
 
     LINE = "line"  # a regular grid, with FFTs of many short signals
     PLANE = "plane"  # a regular grid, with FFTs of few large images
-    SOLID = "solid"  # a box of few samples a side, with transforms by products of real matrices
+    SOLID = "solid"  # a box of few samples per axis, with transforms by products of real matrices
 
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """|x * psi| for signals x and the filters psi of a bank each, averaged; perhaps read on."""
+    """Averages of |x * psi|, where each source gives signals x and a bank of filters psi.
+
+    Later nodes may take |x * psi| as their source.
+    """
 
     sources: tuple[tuple[int, Bank | HarmonicBank], ...]  # 0 is the input, i node i of the branch
     average: Average | None
-    rows: tuple[int, ...]  # where its averages stand in the output
-    paths: int  # signals that come out of the modulus
-    lines: Box | None = None  # spectral lines that later nodes read of it
+    rows: tuple[int, ...]  # rows of its averages in the output
+    paths: int  # number of moduli |x * psi|
+    lines: Box | None = None  # spectral lines of the moduli that later nodes read
 
     @property
     def samples(self) -> int:
@@ -67,8 +70,8 @@ class Node:
 class AlongStack:
     """Filters along a stack, the modulus, and the averages along the stack and over the grid.
 
-    `matrix` names an array (2, 2 n, filters * samples). It takes the real and imaginary parts of n
-    stacked signals to the real, and to the imaginary, part of all filters' outputs. `lowpass`
+    `matrix` names an array (2, 2 n, filters * samples). It maps the real and imaginary parts of n
+    stacked signals to the real part, and to the imaginary part, of all filters' outputs. `lowpass`
     names an array (samples, kept) along the stack.
     """
 
@@ -81,16 +84,17 @@ class AlongStack:
 
 @dataclasses.dataclass(frozen=True)
 class Stack:
-    """|y * psi| along a stack of signals y = x * psi, whose axis has filters psi of its own.
+    """Averages of |y * psi'| along a stack of signals y = x * psi, with filters psi' of its own.
 
-    The axis may be log-frequency, an angle, or octaves; the signals may have any number of axes.
-    The filters of all sources begin at one line, so that the phases of the signals agree.
+    The axis of the stack may be log-frequency, an angle, or octaves. The signals may have any
+    number of axes. The filters of all sources begin at one line, so the phases of the signals
+    agree.
     """
 
     sources: tuple[tuple[int, Bank], ...]
     along: tuple[AlongStack, ...]
     joint: bool  # one row per filter, with the stack's axis last, or one per filter and sample
-    samples: int  # of its largest set of signals, for one item of a batch
+    samples: int  # samples of its largest set of signals, for one item of a batch
 
     @property
     def outputs(self) -> tuple[tuple[int, ...], ...]:
@@ -102,7 +106,7 @@ class Stack:
 class Gram:
     r"""Means over the grid of products, $\langle (x_a * \psi_f)(x_c * \psi_f)^* \rangle$.
 
-    By Parseval each is a sum over lines, $\sum_k w_f[k] \hat x_a[k] \hat x_c[k]^*$ with
+    By Parseval each mean is a sum over lines, $\sum_k w_f[k] \hat x_a[k] \hat x_c[k]^*$ with
     $w_f = |\hat\psi_f|^2 / N^2$, so no signal needs its inverse transform. All spectra cover one
     box of lines, and their phases agree.
     """
@@ -111,8 +115,8 @@ class Gram:
     lines: Box
     weights: str  # name of an array (F, *lines)
     products: tuple[tuple[int, int, int, bool], ...]  # filter f, signals a and c, imaginary or not
-    rows: tuple[int, ...]  # of the products
-    samples: int  # of the signals on these lines, for one item of a batch
+    rows: tuple[int, ...]  # rows of the products in the output
+    samples: int  # samples of the signals on these lines, for one item of a batch
 
     @property
     def outputs(self) -> tuple[tuple[int, ...], ...]:
@@ -122,7 +126,7 @@ class Gram:
 
 @dataclasses.dataclass(frozen=True)
 class Branch:
-    """Nodes that are computed together and whose signals are then forgotten."""
+    """Nodes computed together, whose signals are then dropped."""
 
     nodes: tuple[Node | Stack | Gram, ...]
 
@@ -142,15 +146,15 @@ class Branch:
 class Design:
     """The arithmetic of a plan."""
 
-    padding: tuple[Padding, ...]  # of the signals: what outputs depend on, in this precision
+    padding: tuple[Padding, ...]  # as far as outputs depend on it, in this precision
     lines: Box  # spectral lines of the input that the branches read
-    average: Average | None  # of the input itself: order 0, if there is one
+    average: Average | None  # average of the input itself, for order 0
     branches: tuple[Branch, ...]
-    arrays: dict[str, np.ndarray]  # filters and averages, in the precision asked for
+    arrays: dict[str, np.ndarray]  # filters and averages, in the design's precision
 
     @property
     def joined(self) -> Average | None:
-        """The rule by which all averages are completed at once, if all are those of nodes."""
+        """The one rule that completes all averages, or None where not every node is a `Node`."""
         nodes = [node for branch in self.branches for node in branch.nodes]
         if not all(isinstance(node, Node) for node in nodes):
             return None
@@ -159,7 +163,8 @@ class Design:
     @property
     def rows(self) -> list[tuple[int, ...]]:
         """Where the averages stand in the output: one tuple per tensor that is made, in turn."""
-        return [(0,)] * (self.average is not None) + [r for b in self.branches for r in b.rows]
+        rows = [group for branch in self.branches for group in branch.rows]
+        return [(0,)] * (self.average is not None) + rows
 
     @property
     def samples(self) -> int:
@@ -168,7 +173,7 @@ class Design:
 
 
 def column(values: Sequence[float], index: np.ndarray) -> np.ndarray:
-    """Metadata of filters by index; index -1 is missing: -1 among integers, NaN among floats."""
+    """Metadata of filters by index; for index -1 it is missing: -1 for integers, NaN for floats."""
     known = np.asarray(values)
     missing = -1 if known.dtype.kind == "i" else np.nan
     return np.append(known, missing).astype(known.dtype)[index]
@@ -176,19 +181,19 @@ def column(values: Sequence[float], index: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What comes out for an input of a given size, and how to compute it."""
+    """The outputs for inputs of one size, and the way to compute them."""
 
     domain: Domain
     meta: dict[str, np.ndarray]  # one row per path
     outputs: tuple[tuple[int, ...], ...]  # (channels, *size) if stacked, else each path's size
-    stacked: bool  # all paths in one output, or each in its own
+    stacked: bool  # whether one output holds all paths, not one output per path
     design: Callable[[np.dtype], Design]
     degrees: np.ndarray = dataclasses.field(default_factory=lambda: np.ones(1))
-    """Of each row, or one for all, by what an average yields: shape (rows or 1, ...)."""
-    steps: tuple[float, ...] = ()  # samples from a path's output to its next, NaN for a mean
+    """The degree of each row, or one for all rows: shape (rows or 1, *powers of the average)."""
+    steps: tuple[float, ...] = ()  # samples from one output of a path to the next, NaN for a mean
     grid: Grid | None = None  # where signals are padded, sampled and averaged
     banks: tuple[FilterBank, ...] = ()  # the wavelets of each order on that grid
 
     def degrees_of(self, rows: Sequence[int]) -> np.ndarray:
-        """The degrees of some rows, or the one of all."""
+        """The degrees of some rows, or the one degree of all rows."""
         return self.degrees if len(self.degrees) == 1 else self.degrees[list(rows)]

@@ -1,6 +1,6 @@
-"""A short axis that signals are stacked along: its filters, its sampling, and the average along it.
+"""A short axis of stacked signals: its filters, its sampling, and the average along it.
 
-The joint transform stacks the wavelets of the first order, along log-frequency.
+The joint transform stacks the wavelets of the first order along log-frequency.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from keras_scattering.plans.plan import AlongStack
 
 @dataclasses.dataclass(frozen=True)
 class StackFilter:
-    """A filter along a stack; xi and sigma in cycles per stacked signal, NaN where unknown."""
+    """A filter along a stack, with xi and sigma in cycles per stacked signal, NaN if unknown."""
 
     xi: float
     sigma: float
@@ -33,7 +33,7 @@ class StackAxis:
     """The axis of a stack, its filters, and the average along it.
 
     Args:
-        size: Samples of the axis, which is periodic.
+        size: Samples of the periodic axis.
         J: log2 of the largest scale.
         F: Support of the average along the axis, None, "global" or 0.
         stride: Output step, or None for 2**floor(log2 F).
@@ -63,7 +63,7 @@ class StackAxis:
 
     @functools.cached_property
     def _wavelets(self) -> list[tuple[int, int]]:
-        """Spin, and number in its bank, of each wavelet."""
+        """Spin of each wavelet, and its index in the bank of that spin."""
         return [(spin, n) for spin, bank in self.banks.items() for n in range(len(bank))]
 
     @functools.cached_property
@@ -76,17 +76,17 @@ class StackAxis:
             return columns[spin][name][n] if name in columns[spin] else math.nan
 
         return low, *(
-            StackFilter(value(s, n, "xi"), value(s, n, "sigma"), self.banks[s].j[n], s)
-            for s, n in self._wavelets
+            StackFilter(value(spin, n, "xi"), value(spin, n, "sigma"), self.banks[spin].j[n], spin)
+            for spin, n in self._wavelets
         )
 
     def sampling(self, n_fr: int) -> int:
-        """log2 of the step at which the output of a filter is kept."""
+        """log2 of the sampling step of a filter's output."""
         j = self.filters[n_fr].j
         return min(j, self.log2_stride) if self.local else j
 
     def step(self, n_fr: int) -> int:
-        """Step of the output along the axis; the whole axis for a mean over it."""
+        """Step of the output along the axis; the length of the axis for a mean."""
         if self.filters[n_fr].spin and self.local:
             return 2**self.log2_stride
         if self.filters[n_fr].spin and self.F == "global":
@@ -94,23 +94,24 @@ class StackAxis:
         return 2 ** self.sampling(n_fr)
 
     def response(self, n_fr: int) -> np.ndarray:
-        """The filter itself, complex, as it is convolved."""
+        """The complex filter along the axis, as it is convolved."""
         if n_fr == 0:
             return np.fft.ifft(lowpass(self.filters[0].sigma, self.size))
         spin, n = self._wavelets[n_fr - 1]
         return np.fft.ifft(self.banks[spin].psi(n))
 
     def matrix(self, group: Sequence[int], inputs: int, outputs: int) -> np.ndarray:
-        """Filters of one sampling step on a stack of `inputs` signals, zero beyond, as a matrix.
+        """Filters of one sampling step on a stack of `inputs` signals, as a complex matrix.
 
-        Complex, of shape (inputs, filters, outputs): the first samples of each filter's output.
+        The stack is zero beyond its signals. The matrix (inputs, filters, outputs) yields the first
+        samples of each filter's output.
         """
         step = 2 ** self.sampling(group[0])
         filters = [circulant(self.response(n), step, range(outputs), inputs) for n in group]
         return np.stack(filters, 1)
 
     def lowpass(self, n_fr: int, outputs: int) -> np.ndarray | None:
-        """The average along the axis after a filter, as a matrix; None where there is none."""
+        """The average along the axis after a filter, as a matrix; None for no average."""
         if not self.filters[n_fr].spin or self.F == 0:
             return None
         k = self.sampling(n_fr)
@@ -133,22 +134,22 @@ class StackAxis:
         """Filters of one sampling step along a stack, averaged along it or not.
 
         Args:
-            arrays: Of the design, to which matrices are added.
-            name: Of the matrices.
-            group: Filters, the low-pass on its own.
-            inputs: Stacked signals; the axis is zero beyond.
+            arrays: The arrays of the design, to which this adds matrices.
+            name: Name of the matrices.
+            group: Indices of the filters; the low-pass is a group of its own.
+            inputs: Number of stacked signals; the axis is zero beyond.
             kept: Samples of the output along the axis.
-            average: Over the grid.
-            rows: Where the averages stand in the output.
+            average: The average over the grid.
+            rows: Rows of the averages in the output.
         """
         low = self.lowpass(group[0], kept)
-        c = self.matrix(group, inputs, kept if low is None else len(low))
+        filters = self.matrix(group, inputs, kept if low is None else len(low))
         if low is not None:
-            # Far from the stack the filters' outputs vanish, and need not be averaged.
-            peak = np.abs(c).max((0, 1))
+            # Far from the stack the filters' outputs vanish, and need no average.
+            peak = np.abs(filters).max((0, 1))
             near = peak > arrays.threshold * peak.max()
-            c, low = c[..., near], low[near]
-        flat = c.reshape(inputs, -1)
+            filters, low = filters[..., near], low[near]
+        flat = filters.reshape(inputs, -1)
         real, imag = np.real(flat), np.imag(flat)
         planes = np.stack([np.concatenate([real, -imag]), np.concatenate([imag, real])])
         matrix = arrays.add(name, planes)

@@ -20,12 +20,12 @@ from keras_scattering.plans.padding import Padding, pad_axis
 
 # Signals of more samples have their padding from a formula, not from an FFT of that length.
 _LONG = 2**20
-# Above this many output samples a support of the low-pass, averaging is cheaper in Fourier.
+# Above this many output samples per support of the low-pass, averages are cheaper in Fourier.
 _DENSE_OUTPUTS = 4
 
 
 def _deviations(threshold: float) -> float:
-    """Where a Gaussian falls below a part of its peak, in deviations."""
+    """Deviations from its centre at which a Gaussian falls below a threshold times its peak."""
     return math.sqrt(-2 * math.log(threshold))
 
 
@@ -49,7 +49,7 @@ def _tail(N: int, support: float) -> int:
 
 
 def _widest(banks: Sequence[FilterBank], after: float = -math.inf) -> float:
-    """The largest sum of squared deviations along a path of wavelets of rising scale."""
+    """The largest sum of squared deviations of the wavelets of one path, of rising scale."""
     if not banks:
         return 0.0
     first, *later = banks
@@ -67,10 +67,10 @@ class TimeAxis(Grid):
     Args:
         N: Samples of the signal.
         J: log2 of the largest scale.
-        T: Support of the low-pass; None, "global", "signal" and 0 give the low-pass 2**J.
+        T: Support of the low-pass; None, "global", "signal" and 0 give support 2**J.
         stride: Output step, or None for 2**floor(log2 T).
-        padding: How the signal is extended.
-        margin: Padded samples on each side that are enough, or None for all of the definition.
+        padding: The kind of padding.
+        margin: Samples of padding per side that suffice, or None for the padding by definition.
     """
 
     N: int
@@ -116,23 +116,23 @@ class TimeAxis(Grid):
 
     @functools.cached_property
     def _whole(self) -> int:
-        """Samples after padding by the definition, which is generous."""
+        """Samples after the padding that the definition of the transform prescribes."""
         if self._periodic:
             return -(-self.N // self._multiple) * self._multiple
-        # Three supports of the low-pass on each side, as far as one reflection reaches.
+        # Pad by three reaches of the low-pass on each side, as far as one reflection allows.
         reach = 1 + _tail(self.N, self.support)
         largest = math.floor(math.log2(3 * self.N - 2))
         return 2 ** min(math.ceil(math.log2(self.N + 6 * reach)), largest)
 
     @functools.cached_property
     def _extent(self) -> tuple[int, int]:
-        """Samples of padding before the signal, and samples in all."""
+        """Samples of padding before the signal, and samples in total."""
         if self._periodic:
             return 0, self._whole
         left = (self._whole - self.N) // 2
         if self.margin is None:
             return left, self._whole
-        # Whole steps are left out, so that what is kept at each resolution stays the same.
+        # Leave out whole steps, so that each resolution keeps the same samples.
         step, margin = self._multiple, self.margin
         kept = left - max(0, left - margin) // step * step
         steps = -(-(kept + self.N + margin) // step)
@@ -150,14 +150,14 @@ class TimeAxis(Grid):
         return self._extent[1]
 
     def working(self, banks: Sequence[FilterBank], threshold: float) -> "TimeAxis":
-        """The axis with as much of the padding as outputs depend on by more than a threshold.
+        """The axis without the padding that outputs depend on by less than a threshold.
 
-        A modulus expands no difference. So what a path reads at a distance is bounded by the
-        convolution of its filters' envelopes, which are Gaussians whose squared deviations add.
+        A modulus expands no difference. So the convolution of a path's envelopes bounds how far its
+        outputs depend on the signal. The envelopes are Gaussians, and their squared deviations add.
 
         Args:
             banks: The wavelets of each order, on the whole axis.
-            threshold: What outputs may differ by, relative to the signal.
+            threshold: Largest allowed difference of outputs, relative to the signal.
         """
         if threshold == 0 or self._periodic or self.T == "global":
             return self
@@ -165,7 +165,7 @@ class TimeAxis(Grid):
         reach = _deviations(threshold) * deviation
         if not math.isfinite(reach):
             return self
-        # A sample or two more, for outputs between those of the finest sampling.
+        # Two more samples serve outputs that lie between those of the finest sampling.
         return dataclasses.replace(self, margin=math.ceil(reach) + 2)
 
     @functools.cached_property
@@ -180,7 +180,7 @@ class TimeAxis(Grid):
 
     @property
     def extension(self) -> tuple[Padding, ...]:
-        """How the signal is extended."""
+        """The padding of the signal."""
         mode = "periodic" if self.padding == "none" else self.padding
         return (pad_axis(self.N, self.left, self.samples - self.N - self.left, mode),)
 
@@ -189,39 +189,41 @@ class TimeAxis(Grid):
         return ((-(-self.left // 2**k), -(-(self.left + self.N) // 2**k)),)
 
     def coarsen(self, spectra: np.ndarray, k: int) -> np.ndarray:
-        """Filters on a coarser axis: the sum of their aliases."""
+        """Filters on a coarser axis, as sums of their aliases."""
         return periodise(spectra, self.size(k))
 
     def spectral_lowpass(self, arrays: Arrays, name: str, k: int) -> Bank:
-        """The low-pass as a filter of signals sampled every 2**k, its output at the output step."""
+        """The low-pass as a bank for signals sampled every 2**k, with the output step."""
         size = self.size(self.log2_stride)
-        # The window starts at a multiple of the output's size, so that no phase is lost.
+        # The window starts at a multiple of the output's size, which preserves the phase.
         box = ((0,), (1,)) if k == self.log2_stride else ((-size[0],), (2,))
         return arrays.bank(name, self.coarsen(self.phi[None], k), size, box)
 
     def lowpass(self, arrays: Arrays, k: int) -> Average:
-        """By matrices over frames of the signal, or in Fourier where outputs are many."""
+        """The local average, by a matrix over frames, or in Fourier where outputs are many."""
         (n,), (outputs,) = self.size(k), self.size(self.log2_stride)
         (keep,) = self.keep(self.log2_stride)
         name, step = f"phi_{k}", 2 ** (self.log2_stride - k)
         if self.support > _DENSE_OUTPUTS * 2**self.log2_stride:
             return SpectralLowPass(self.spectral_lowpass(arrays, name, k), keep)
         h = np.fft.ifft(self.coarsen(self.phi[None], k)[0]).real
-        blocks = self._frames(arrays.threshold)
-        if blocks == 1:
+        frames = self._frames(arrays.threshold)
+        if frames == 1:
             return LowPass((arrays.add(name, circulant(h, step, range(*keep))),))
-        frame = outputs // blocks
-        matrix = circulant(h, step, range(-frame, 2 * frame), n // blocks)
-        return LowPass((arrays.add(name, matrix),), blocks, keep)
+        length = outputs // frames
+        matrix = circulant(h, step, range(-length, 2 * length), n // frames)
+        return LowPass((arrays.add(name, matrix),), frames, keep)
 
     def _frames(self, threshold: float) -> int:
-        """Frames of at least the low-pass's reach to cut signals of any sampling into, or 1."""
+        """Number of frames to cut a signal into, the same for every sampling.
+
+        Each frame is at least as long as the reach of the low-pass. 1 means no frames.
+        """
         (outputs,) = self.size(self.log2_stride)
         # In time the low-pass is a Gaussian of deviation 1 / (2 pi sigma).
         reach = _deviations(threshold) * self.support / (2 * math.pi * SIGMA0)
-        frames = [
+        most = min(
             min(self.samples // 2**k // (math.ceil(reach / 2**k) + 1), outputs // 2)
             for k in range(self.log2_stride + 1)
-        ]
-        divisors = (blocks for blocks in range(min(frames), 3, -1) if outputs % blocks == 0)
-        return next(divisors, 1)
+        )
+        return next((frames for frames in range(most, 3, -1) if outputs % frames == 0), 1)

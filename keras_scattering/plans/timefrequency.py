@@ -32,7 +32,7 @@ from keras_scattering.plans.wavelet import First, first_order, spectra_of, wides
 def log_frequency(
     J: int, Q: int, J_fr: int, Q_fr: int, F: float | str | None, stride_fr: int | None
 ) -> StackAxis:
-    """The axis of the wavelets of the first order in time, padded by zeros.
+    """The log-frequency axis of the first-order wavelets in time, padded by zeros.
 
     Args:
         J: log2 of the largest scale in time.
@@ -59,7 +59,7 @@ def log_frequency(
 
 @dataclasses.dataclass(frozen=True)
 class _Map:
-    """What one time filter and one frequency filter make: a path, or one for each frequency."""
+    """The signals of one filter in time and one along frequency: one path, or one per frequency."""
 
     order: int
     n2: int  # -1 for the low-pass in time
@@ -76,30 +76,33 @@ class _Designer:
     frequency: StackAxis
     second: FilterBank
     firsts: Sequence[First]
-    stacked: dict[int, int]  # how many wavelets of the first order each of the second stacks
+    stacked: dict[int, int]  # number of first-order wavelets that each second-order one stacks
     rows: dict[tuple[int, int], tuple[int, ...]]
     joint: bool
-    average: Callable[[int], Average]  # in time, of signals sampled every 2**k
+    average: Callable[[int], Average]  # rule in time, for signals sampled every 2**k
 
     def filters_in_time(self, n2: int, scales: Sequence[int]) -> dict[int, Bank]:
-        """A second-order wavelet, or the low-pass, for signals of each sampling."""
+        """A second-order wavelet, or the low-pass, for signals of each sampling step."""
         time, arrays = self.time, self.arrays
         if n2 < 0:
             return {k: time.spectral_lowpass(arrays, f"phi1_{k}", k) for k in scales}
         psi = spectra_of(self.second, [n2])
         size = time.size(time.sampling(self.second.j[n2]))
         coarse = {k: time.coarsen(psi, k) for k in scales}
-        # One origin for all, that of the finest: the phases of a stack must agree.
+        # All take the origin of the finest, since the phases of a stack must agree.
         origin, (blocks,) = arrays.box(coarse[min(scales)], size)
         return {
             k: arrays.bank(
-                f"psi2_{n2}_{k}", c, size, (origin, (min(blocks, c.shape[1] // size[0]),))
+                f"psi2_{n2}_{k}",
+                spectra,
+                size,
+                (origin, (min(blocks, spectra.shape[1] // size[0]),)),
             )
-            for k, c in coarse.items()
+            for k, spectra in coarse.items()
         }
 
     def stack(self, n2: int, maps: Sequence[_Map]) -> Stack:
-        """The first-order signals that a time filter stacks, and the maps that come of them."""
+        """The stack of first-order signals of one filter in time, with its maps."""
         later = self.second.j[n2] if n2 >= 0 else math.inf
         scales = {
             i: self.time.sampling(f.j) for i, f in enumerate(self.firsts, start=1) if f.j < later
@@ -116,9 +119,9 @@ class _Designer:
         return Stack(tuple(sources), tuple(along), self.joint, size * widest)
 
     def along(self, n2: int, kind: Sequence[_Map]) -> AlongStack:
-        """Filters along frequency of one sampling, averaged there or not."""
+        """Filters along frequency of one sampling step, averaged along frequency or not."""
         time, group = self.time, [m.n_fr for m in kind]
-        # The stack of the first order has been averaged in time already.
+        # The low-pass in time has averaged the stack of the first order already.
         done = time.reduce(time.log2_stride)
         return self.frequency.along(
             self.arrays,
@@ -141,7 +144,7 @@ def plan_timefrequency(
         return first, second
 
     banks = first, second = wavelets(whole)
-    # The wavelets of the first order that each of the second, or the low-pass (-1), stacks.
+    # Number of first-order wavelets that each second-order one, or the low-pass (-1), stacks.
     stacked = {n2: sum(j1 < j2 for j1 in first.j) for n2, j2 in enumerate(second.j)}
     stacked = {-1: len(first)} | {n2: count for n2, count in stacked.items() if count}
 
@@ -181,7 +184,7 @@ def plan_timefrequency(
         return Design(time.extension, lines, order0, (Branch((*nodes, *stacks)),), arrays)
 
     def sampling(n2: int) -> int:
-        """log2 of the step in time of the paths of a time filter; -1 stands for the low-pass."""
+        """log2 of the step in time of the paths of a filter in time; -1 is the low-pass."""
         return whole.log2_stride if n2 == -1 else whole.sampling(second.j[n2])
 
     sizes = [] if joint else [whole.output_size(0)]
@@ -208,18 +211,18 @@ def _meta(
     banks: Sequence[FilterBank],
     joint: bool,
 ) -> dict[str, np.ndarray]:
-    """One row per path: a map, or a map's sample along frequency."""
+    """One row per path: a map, or one sample of a map along frequency."""
     rows = [] if joint else [(0, -1, -1, -1, False)]
-    for p in maps:
-        # A mean over all frequencies belongs to no one wavelet.
-        step = frequency.step(p.n_fr)
+    for m in maps:
+        # A mean over all frequencies belongs to no single wavelet.
+        step = frequency.step(m.n_fr)
         single = not joint and step < frequency.size
-        positions = [-1] if joint else [i * step for i in range(p.kept)]
-        rows += [(p.order, n1, p.n2, p.n_fr, single) for n1 in positions]
+        positions = [-1] if joint else [i * step for i in range(m.kept)]
+        rows += [(m.order, n1, m.n2, m.n_fr, single) for n1 in positions]
     order, n1, n2, n_fr, single = np.array(rows).T
 
     wavelet1 = np.where(single, n1, -1)
-    f = frequency.filters
+    filters = frequency.filters
     first, second = (bank.columns for bank in banks)
     return {
         "order": order,
@@ -232,8 +235,8 @@ def _meta(
         "xi2": column(second["xi"], n2),
         "sigma2": column(second["sigma"], n2),
         "n_fr": n_fr,
-        "xi_fr": column([g.xi for g in f], n_fr),
-        "sigma_fr": column([g.sigma for g in f], n_fr),
-        "j_fr": column([g.j for g in f], n_fr),
-        "spin": np.where(n_fr >= 0, [f[i].spin for i in n_fr], 0),
+        "xi_fr": column([f.xi for f in filters], n_fr),
+        "sigma_fr": column([f.sigma for f in filters], n_fr),
+        "j_fr": column([f.j for f in filters], n_fr),
+        "spin": np.where(n_fr >= 0, [filters[i].spin for i in n_fr], 0),
     }

@@ -3,8 +3,8 @@ r"""The plan of a wavelet scattering transform on any grid (Mallat 2012; Bruna &
 $$S_0 x = x * \phi \quad S_1 x = |x * \psi_{n_1}| * \phi \quad
   S_2 x = ||x * \psi_{n_1}| * \psi_{n_2}| * \phi$$
 
-over all n1, and all (n1, n2) with j2 > j1: a modulus moves energy towards low frequencies only.
-Deeper orders go on likewise, one bank of wavelets per order.
+over all n1, and all (n1, n2) with j2 > j1, since a modulus moves energy only towards low
+frequencies. Deeper orders follow the same pattern, with one bank of wavelets per order.
 """
 
 import functools
@@ -22,7 +22,7 @@ from keras_scattering.plans.grid import Grid
 from keras_scattering.plans.limits import refuse_design, refuse_paths
 from keras_scattering.plans.plan import Branch, Design, Domain, Node, Plan, column
 
-# Samples of the first-order signals that are computed together, for one item of a batch.
+# Samples of the first-order signals computed together, for one item of a batch.
 _GROUP = 2**20
 
 
@@ -40,7 +40,7 @@ def spectra_of(bank: FilterBank, group: Sequence[int]) -> np.ndarray:
 
 
 class First(NamedTuple):
-    """First-order filters of one scale, or an equal part of them."""
+    """All first-order filters of one scale, or an equal share of them."""
 
     j: int
     filters: tuple[int, ...]
@@ -48,28 +48,28 @@ class First(NamedTuple):
 
     @property
     def samples(self) -> int:
-        """Samples of their outputs."""
+        """Samples of the filters' outputs."""
         return len(self.filters) * math.prod(self.bank.size)
 
 
 def first_order(arrays: Arrays, grid: Grid, filters: FilterBank) -> list[First]:
-    """All filters of the first order, those of a scale in equal parts of about `_GROUP` samples."""
+    """The first-order filters of each scale, in equal shares of about `_GROUP` samples."""
     firsts = []
     for j, group in by_scale(filters.j).items():
         size = grid.size(grid.sampling(j))
         count = round(len(group) * math.prod(size) / _GROUP)
-        for part in np.array_split(group, np.clip(count, 1, len(group))):
-            some = tuple(part.tolist())
+        for share in np.array_split(group, np.clip(count, 1, len(group))):
+            some = tuple(share.tolist())
             bank = arrays.bank(f"psi1_{some[0]}", spectra_of(filters, some), size)
             firsts.append(First(j, some, bank))
     return firsts
 
 
 def _shares(firsts: Sequence[First]) -> list[list[First]]:
-    """Filters, in their order, in shares of no more samples than the largest of them has.
+    """Split filters, in their order, into shares; none has more samples than the largest `First`.
 
-    All coarse scales together have about as many as the finest: so they take one share, and a
-    second-order filter one transform for all of them.
+    All coarse scales together have about as many samples as the finest. So they form one share, and
+    a second-order filter needs one transform for all of them.
     """
     most = max(first.samples for first in firsts)
     shares: list[list[First]] = []
@@ -84,20 +84,20 @@ def _shares(firsts: Sequence[First]) -> list[list[First]]:
 
 
 class _Draft(NamedTuple):
-    """A node before it is known which of its lines later nodes read."""
+    """A node without the lines that later nodes read."""
 
     sources: tuple[tuple[int, Bank], ...]
-    j: int  # scale of its last wavelets
+    j: int  # scale of the last wavelet of each path
     paths: list[tuple[int, ...]]
 
     def node(self, average: Average, row: dict[tuple[int, ...], int], boxes: list[Box]) -> Node:
-        """The node, of which these boxes of lines are read."""
+        """The node, with the boxes of lines that later nodes read."""
         rows = tuple(row[path] for path in self.paths)
         return Node(self.sources, average, rows, len(rows), hull(boxes) if boxes else None)
 
 
 class _Designer:
-    """Makes the branches of a design: wavelets of the first order, and all that follow them."""
+    """Makes the branches of a design: first-order wavelets, and all wavelets that follow."""
 
     def __init__(
         self, arrays: Arrays, grid: Grid, banks: Sequence[FilterBank], row: dict[tuple, int]
@@ -112,15 +112,15 @@ class _Designer:
         self.follower = functools.cache(self._follower)
 
     def _average(self, k: int) -> Average:
-        """How signals sampled every 2**k are averaged."""
+        """The rule for averages of signals sampled every 2**k."""
         return self.grid.average(self.arrays, k)
 
     def _spectra(self, order: int, j: int) -> np.ndarray:
-        """Wavelets of one scale."""
+        """Spectra of the wavelets of one scale."""
         return spectra_of(self.banks[order], self.groups[order][j])
 
     def _follower(self, order: int, k: int, j: int) -> Bank:
-        """The same, for signals sampled every 2**k."""
+        """The wavelets of one scale, for signals sampled every 2**k."""
         spectra = self.grid.coarsen(self.spectra(order, j), k)
         size = self.grid.size(self.grid.sampling(j))
         return self.arrays.bank(f"psi{order + 1}_{k}_{j}", spectra, size)
@@ -177,7 +177,7 @@ def widest_group(j: Sequence[int]) -> int:
 
 
 def _paths(scales: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
-    """Indices of wavelets, one per order, of rising scale: by order, then by index."""
+    """All paths of wavelets of rising scale, as indices; sorted by order, then by index."""
     last: list[tuple[int, ...]] = [()]
     paths = list(last)
     for order, j in enumerate(scales):
@@ -199,10 +199,10 @@ def plan_wavelet(
     """The plan of a scattering transform.
 
     Args:
-        domain: Where the signals live.
-        setting: A function of a threshold. It gives the grid where signals live, as far as outputs
-            depend on it by more than the threshold, and the wavelets of each order on it.
-        max_order: The last order, at most as many as there are banks. `meta` has columns for all.
+        domain: The kind of grid that signals live on.
+        setting: A function of a threshold that returns the grid, and the wavelets of each order on
+            it. The grid may leave out padding that outputs depend on by less than the threshold.
+        max_order: The last order, at most the number of banks. `meta` has columns for all banks.
     """
     whole, banks = setting(0.0)
     scales = [bank.j for bank in banks[:max_order]]
@@ -223,7 +223,7 @@ def plan_wavelet(
         branches = tuple(designer.branch(share) for share in _shares(firsts))
         return Design(grid.extension, lines, order0, branches, arrays)
 
-    # log2 of the step at which the modulus of each path is kept
+    # log2 of the sampling step of each path's modulus
     kept = [whole.sampling(scales[len(path) - 1][path[-1]] if path else 0) for path in paths]
     stacked = whole.T != 0
     sizes = tuple(whole.output_size(k) for k in kept)
@@ -244,8 +244,8 @@ def _meta(
 ) -> dict[str, np.ndarray]:
     """One row per path: its order, and for each order the filter's index and columns."""
     meta = {"order": np.array([len(path) for path in paths])}
-    for o, filters in enumerate(columns):
-        n = np.array([path[o] if len(path) > o else -1 for path in paths])
-        meta[f"n{o + 1}"] = n
-        meta |= {f"{name}{o + 1}": column(values, n) for name, values in filters.items()}
+    for order, filters in enumerate(columns, start=1):
+        n = np.array([path[order - 1] if len(path) >= order else -1 for path in paths])
+        meta[f"n{order}"] = n
+        meta |= {f"{name}{order}": column(values, n) for name, values in filters.items()}
     return meta
