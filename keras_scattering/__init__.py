@@ -35,7 +35,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Modules that need more than the package itself does: imported when they are first used."""
+    """Import a module with additional requirements when you first use it."""
     if name in ("features", "plot", "sklearn"):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

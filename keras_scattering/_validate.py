@@ -1,4 +1,4 @@
-"""Checks of arguments. Each message names the argument, what is allowed, and what came."""
+"""Checks of arguments; each message names the argument, the allowed values, and the value."""
 
 import math
 import numbers
@@ -9,13 +9,13 @@ import keras
 MEANS = ("global", "signal")  # over the padded signal, and over the signal's own samples
 _SHOWN = 200  # characters of a value in a message
 PADDINGS = ("reflect", "symmetric", "zero", "periodic", "none")
-# Beyond these no signal is of use, and the design would fill the memory or overflow.
+# Larger values suit no useful signal, and the design would fill the memory or overflow.
 LARGEST_J = 62  # 2**62 samples
 LARGEST_J_BOX = 20  # 2**20 voxels along an axis
 LARGEST_J_FR = 16  # 2**16 wavelets
-LARGEST_COUNT = 256  # wavelets an octave, angles in a half turn
+LARGEST_COUNT = 256  # wavelets per octave, angles per half turn
 LARGEST_DEGREE = 128
-LARGEST_SIZE = 2**30  # samples of a signal in all
+LARGEST_SIZE = 2**30  # samples per signal
 
 
 def shown(value: Any) -> str:
@@ -47,7 +47,7 @@ def _is_positive_int(value: Any) -> bool:
 
 
 def _number(value: Any) -> float:
-    """A real number; infinity if it is too large for one, and NaN for all else."""
+    """A real number as a float: infinity if it is too large, and NaN for other types."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         return math.nan
     try:
@@ -100,7 +100,7 @@ def one_of(name: str, value: Any, allowed: tuple) -> Any:
 
 
 def int_or_pair(name: str, value: Any) -> tuple[int, int]:
-    """An integer, which stands for itself and 1, or a pair; for the first and the second order."""
+    """A pair for the first and the second order; a single integer stands for itself and 1."""
     pair = tuple(value) if isinstance(value, (tuple, list)) else (value, 1)
     if len(pair) != 2 or not all(map(_is_positive_int, pair)):
         raise ValueError(
@@ -114,7 +114,7 @@ def int_or_pair(name: str, value: Any) -> tuple[int, int]:
 def support(
     name: str, value: Any, means: tuple[str, ...], limit: float = math.inf, limit_name: str = ""
 ) -> float | str | None:
-    """The support of an average: None, the name of a mean, 0, or samples, at least 1."""
+    """The support of an average: None, the name of a mean, 0, or a number of samples from 1."""
     if value is None or (isinstance(value, str) and value in means):
         return value
     number = _number(value)
@@ -132,7 +132,7 @@ def support(
 
 
 def step(name: str, value: Any, support_name: str, support: Any, log2_default: int) -> int | None:
-    """An output step: a power of two within the support of the average, or None for the largest."""
+    """An output step, a power of two within the support of the average; None takes the largest."""
     if value is None:
         return None
     if isinstance(support, str) or support == 0:
@@ -156,7 +156,7 @@ def default_step(support: Any, log2_default: int) -> int:
 
 
 def data_format(value: Any) -> str:
-    """A Keras data format, None standing for the one Keras is set to."""
+    """A Keras data format; None stands for Keras' setting."""
     if value is None:
         return keras.config.image_data_format()
     return one_of("data_format", value, ("channels_last", "channels_first"))

@@ -1,4 +1,4 @@
-"""Densities of atoms on a grid: the way molecules reach `HarmonicScattering3D`."""
+"""Densities of atoms on a grid, as inputs of `HarmonicScattering3D` for molecules."""
 
 import math
 from typing import Any
@@ -13,21 +13,22 @@ def gaussian_density(
 
     $$\rho_c(u) = \sum_a w_{a,c} (2 \pi \sigma^2)^{-3/2} e^{-|u - r_a|^2 / 2 \sigma^2}$$
 
-    Computed for a whole batch by matrix products, since a Gaussian is separable: the time is that
-    of atoms times voxels. Works in `tf.data.Dataset.map`, before or after `batch`.
+    A Gaussian is separable, so matrix products compute a whole batch. The time is proportional to
+    the number of atoms times voxels. You can call the function in `tf.data.Dataset.map`, before or
+    after `batch`.
 
     Args:
         positions: Coordinates r_a in samples along depth, height and width, from the middle of the
             grid; shape `(..., atoms, 3)`.
         weights: Masses w_a of the atoms, `(..., atoms)`, or of several densities at once,
-            `(..., atoms, channels)`. Rows that only pad a batch have weight 0; their positions may
-            be anything.
+            `(..., atoms, channels)`. Atoms that only pad a batch have weight 0, and may have any
+            position.
         shape: Depth, height and width of the grid, in samples.
-        sigma: Width of the Gaussians in samples; well sampled from about 1 on.
+        sigma: Width of the Gaussians in samples. The grid samples widths from about 1 well.
 
     Returns:
-        `(..., depth, height, width)`, with a channel axis at the end if the weights have one, in
-        the floating-point type of `positions` (float32 if they are integers).
+        The densities `(..., depth, height, width)`, with a channel axis at the end if the weights
+        have one. The type is that of floating-point `positions`, and float32 for integers.
 
     Raises:
         ValueError: If `shape` is not three sizes, `sigma` is not positive, or the last axes of

@@ -1,4 +1,4 @@
-"""From scattering coefficients back to signals."""
+"""Signals from scattering coefficients."""
 
 import math
 from typing import Any
@@ -11,8 +11,8 @@ import tensorflow as tf
 from keras_scattering import _validate
 from keras_scattering.layers.base import ScatteringLayer
 
-_MEMORY = 20  # steps that the optimiser keeps to estimate curvature from
-_SIZINGS = 20  # attempts at a start of the right size
+_MEMORY = 20  # steps from which the optimiser estimates curvature
+_SCALINGS = 20  # largest number of attempts to scale the start
 
 
 def reconstruct(
@@ -28,34 +28,39 @@ def reconstruct(
 
     $$\min_x \sum_b \frac{\|S x_b - y_b\|^2}{\|y_b\|^2}$$
 
-    over all signals b of a batch at once, by L-BFGS on the gradient of the layer. What comes back
-    is one signal of many. Order 0, where there is one, tells the local mean; of all that oscillates
-    the coefficients tell neither the sign nor the phase, nor where it stands within the window of
-    the average. Order 1 alone tells how much there is in each band and not how that moves within
-    the average, which order 2 returns in part. After a mean over all (`T="global"` or `"signal"`)
-    the signal is a texture of the same statistics. Fine averages (small `J`, `T` or `stride`) lose
-    the least; with `T=0` order 0 is the signal itself.
+    The minimum is over all signals b of a batch at once, by L-BFGS on the gradient of the layer.
+    The result is one of many possible signals. Order 0 determines the local mean, if the layer has
+    it. For all that oscillates, the coefficients determine neither the sign nor the phase, nor the
+    place within the window of the average. Order 1 alone determines the amplitude in each band, but
+    not its movement within the average; order 2 restores a part of it. For `T="global"` and
+    `"signal"` the result is a texture with the same statistics. Fine averages (small `J`, `T` or
+    `stride`) lose the least. With `T=0` order 0 is the signal itself.
 
-    The problem is not convex. The error falls fast for some tens of steps, then slowly, and need
-    not come to the tolerance; the history tells. On four signals of white noise 200 steps took it
-    to 2 % for 512 samples (`Scattering1D(J=5, Q=8)`), to 8 % for 28 × 28 (`Scattering2D(J=2)`), to
-    1.2 % for the joint transform of 512 samples (`J=5, J_fr=2, Q=8`), and 132 steps to 0.1 % for
-    12³ (`HarmonicScattering3D(J=2)`). Another seed gives another signal.
+    The problem is not convex. The error falls fast for some tens of steps, then slowly, and may not
+    reach the tolerance; the history shows it. The errors on four signals of white noise were:
+
+    * 2 % after 200 steps for 512 samples (`Scattering1D(J=5, Q=8)`),
+    * 8 % after 200 steps for 28 × 28 (`Scattering2D(J=2)`),
+    * 1.2 % after 200 steps for the joint transform of 512 samples (`J=5, J_fr=2, Q=8`),
+    * 0.1 % after 132 steps for 12³ (`HarmonicScattering3D(J=2)`).
+
+    Another seed gives another signal.
 
     Args:
         layer: A built scattering layer.
-        coefficients: What the layer returns for a batch of signals, of the same shape; a list of
-            arrays where it returns a list (`T=0`).
-        steps: Largest number of steps, each of about one gradient.
-        tolerance: Stop when no signal's relative error $\|S x - y\| / \|y\|$ is above this.
-        start: Signals to start from, of the shape of the layer's input; None for white Gaussian
-            noise with coefficients of the norm of the given ones.
-        seed: Of the noise.
+        coefficients: The layer's output for a batch of signals; a list of arrays for `T=0`, where
+            the layer returns a list.
+        steps: Largest number of steps; each takes about one gradient.
+        tolerance: The search stops when no signal's relative error $\|S x - y\| / \|y\|$ exceeds
+            this.
+        start: Signals to start from, of the shape of the layer's input. None starts from white
+            Gaussian noise, scaled so that its coefficients have the norm of the given ones.
+        seed: Seed of the noise.
         verbose: 1 or True for a progress bar, 0 or False for none.
 
     Returns:
-        The signals, of the shape of the layer's input, and a history: under `"error"` the relative
-        errors, one row for the start and each step, one column a signal.
+        The signals, of the shape of the layer's input, and a history. Its entry `"error"` holds the
+        relative errors, with one row for the start, one row per step, and one column per signal.
 
     Raises:
         ValueError: If the layer is no scattering layer or not built, if the coefficients or the
@@ -91,12 +96,12 @@ def reconstruct(
     def energies(parts: list[Any]) -> Any:
         return tf.add_n([tf.reduce_sum(tf.reshape(y * y, (batch, -1)), 1) for y in parts])
 
-    size = np.sqrt(energies(targets))
-    wanted = np.where(size > 0, size, 1.0)  # silence is matched by silence
+    norms = np.sqrt(energies(targets))
+    wanted = np.where(norms > 0, norms, 1.0)  # silence has no norm to divide by
 
     @tf.function
     def evaluate(z: Any, unit: Any) -> tuple[tf.Tensor, ...]:
-        """Of signals z in their units: the loss, its gradient, relative errors, norms of S z."""
+        """The loss, its gradient, relative errors, and norms of S x, for x = z in given units."""
         with tf.GradientTape() as tape:
             tape.watch(z)
             x = tf.reshape(z, (batch, *shape)) * tf.reshape(unit, per_signal)
@@ -107,16 +112,16 @@ def reconstruct(
         return loss, tape.gradient(loss, z), tf.sqrt(squares), tf.sqrt(energies(outputs))
 
     if start is None:
-        # Not the noise of default_rng(seed), which may be the very signal that is looked for.
+        # The noise of default_rng(seed) might be the wanted signal itself.
         z = np.random.default_rng([seed, 1]).standard_normal((batch, *shape))
         unit = np.ones(batch)
         degree = built.plan.degrees.max()
-        for _ in range(_SIZINGS):  # one will do, but for coefficients of mixed degrees
+        for _ in range(_SCALINGS):  # one suffices, except for coefficients of mixed degrees
             ratio = wanted / evaluate(z.ravel(), unit)[3].numpy()
             unit *= ratio ** (1 / degree)
             if np.abs(ratio - 1).max() < 0.01:
                 break
-        unit *= size > 0
+        unit *= norms > 0
     else:
         z = _start(start, (batch, *shape))
         peak = np.abs(z).reshape(batch, -1).max(1)
@@ -157,7 +162,7 @@ def reconstruct(
 
 
 def _targets(layer: ScatteringLayer, coefficients: Any) -> list[np.ndarray]:
-    """Coefficients in double precision, one array for each output of the layer."""
+    """Coefficients in double precision, one array per output of the layer."""
     built = layer._built("reconstruct()")
     parts = [coefficients] if built.plan.stacked else list(coefficients)
     targets = [np.asarray(y, "float64") for y in parts]
@@ -184,7 +189,7 @@ def _abridged(shapes: Any) -> str:
 
 
 def _start(start: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Where to start from, in double precision."""
+    """The signals to start from, in double precision."""
     z = np.asarray(start, "float64")
     if z.shape != shape:
         raise ValueError(f"Argument `start` must have shape {shape}. Received: shape {z.shape}")

@@ -1,4 +1,4 @@
-"""Scattering as a transformer of scikit-learn; needs the extra `sklearn`."""
+"""Scattering as a scikit-learn transformer; needs the extra `sklearn`."""
 
 import itertools
 import math
@@ -32,28 +32,28 @@ _LAYER = "layer__"  # prefix of the layer's own arguments among the parameters
 class ScatteringTransformer(TransformerMixin, BaseEstimator):
     r"""Scattering coefficients as features, in scikit-learn's pipelines and searches.
 
-    Each row of X is a signal, and becomes the row of its coefficients $S x$, flattened. The layer's
-    arguments are parameters `layer__J`, `layer__Q` and so on, so that `GridSearchCV` may vary them;
-    changing one makes a new layer. There is nothing to learn: `fit` designs the filters for the
-    size of the signals.
+    Each row of X is a signal x, and the output has one row with its coefficients $S x$, flattened.
+    The layer's arguments are the parameters `layer__J`, `layer__Q` and so on, for `GridSearchCV` to
+    vary. A change of one of them makes a new layer. `fit` learns nothing; it designs the filters
+    for the size of the signals.
 
     Args:
-        layer: A scattering layer, which is not changed: `fit` makes one like it.
-        shape: Of one signal, as the layer takes it without its batch: `(28, 28)`, `(28, 28, 3)`.
-            X has as many columns as that has numbers, in row-major order. None for signals in
-            time, one sample a column.
-        batch_size: Signals computed at a time, which bounds the memory that they take.
+        layer: A scattering layer. `fit` does not change it, but makes a layer like it.
+        shape: Shape of one signal, as the layer takes it without the batch, such as `(28, 28)` or
+            `(28, 28, 3)`. Each row of X holds the samples of one signal in row-major order. None
+            is for signals in time, with one sample per column.
+        batch_size: Signals per call of the layer, which bounds the memory.
 
     Attributes:
-        layer_: The layer, built.
-        n_features_in_: Columns of X.
-        feature_names_in_: Their names, where X has any.
+        layer_: The built layer.
+        n_features_in_: Number of columns of X.
+        feature_names_in_: Names of the columns, if X has names.
 
     Raises:
-        ValueError: By `fit`, if `layer` is no scattering layer, `shape` does not fit X, or the
-            signals do not suit the layer; by `set_params`, for an argument that the layer does not
-            have or allow.
-        ImportError: When the module is imported without scikit-learn 1.6 or later.
+        ValueError: From `fit`, if `layer` is no scattering layer, `shape` does not fit X, or the
+            signals do not suit the layer. From `set_params`, for an argument that the layer does
+            not have or allow.
+        ImportError: If scikit-learn 1.6 or later is missing when the module is imported.
 
     Example:
 
@@ -69,8 +69,8 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
     >>> scattering.set_params(layer__J=5).fit_transform(X).shape
     (5, 19)
 
-    Source: scikit-learn's guide to developing estimators, for the conventions; the transforms have
-    theirs.
+    Source: scikit-learn's guide to developing estimators, for the conventions. The docstrings of
+    the layers name the sources of the transforms.
     """
 
     def __init__(
@@ -86,14 +86,14 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
     # Parameters
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters by name; with `deep` the layer's arguments too, as `layer__J` and so on."""
+        """Parameters by name; with `deep` also the layer's arguments, as `layer__J` and so on."""
         params = super().get_params(deep)
         if deep and isinstance(self.layer, ScatteringLayer):
-            params |= {f"{_LAYER}{name}": v for name, v in self.layer.get_config().items()}
+            params |= {f"{_LAYER}{name}": value for name, value in self.layer.get_config().items()}
         return params
 
     def set_params(self, **params: Any) -> "ScatteringTransformer":
-        """Set parameters by name; arguments of the layer, such as `layer__J`, make a new layer."""
+        """Set parameters by name. Arguments of the layer, such as `layer__J`, make a new layer."""
         super().set_params(**{n: v for n, v in params.items() if not n.startswith(_LAYER)})
         changes = {n.removeprefix(_LAYER): v for n, v in params.items() if n.startswith(_LAYER)}
         if changes:
@@ -109,7 +109,7 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
     # Fitting
 
     def fit(self, X: Any, y: Any = None) -> "ScatteringTransformer":
-        """Design the filters for signals of the size of the rows of X; `y` is not used."""
+        """Design the filters for the signals in the rows of X, and ignore `y`."""
         X = validate_data(self, X, dtype="numeric", ensure_min_features=2)
         if not isinstance(self.layer, ScatteringLayer):
             raise ValueError(
@@ -129,7 +129,7 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
         return self
 
     def _trace(self) -> None:
-        """One graph for batches of every size; traced when it first runs."""
+        """Make one graph for batches of every size; TensorFlow traces it at its first call."""
         shape = self.layer_._built("transform()").shape
 
         precision = self.layer_._precision
@@ -143,7 +143,7 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
         self._flat = flat
 
     def transform(self, X: Any) -> np.ndarray:
-        """Coefficients of the rows of X, one row each; in float32, or as the layer in float64."""
+        """Coefficients of X, one row per row, in float32, or in float64 for a float64 layer."""
         check_is_fitted(self, "layer_")
         X = validate_data(self, X, dtype="numeric", reset=False)
         X = X.reshape(-1, *self.layer_._built("transform()").shape[1:])
@@ -152,16 +152,16 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
         return np.concatenate([self._flat(batch.astype(precision)).numpy() for batch in batches])
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names such as `S2_n1=3_n2=5_t=0`: order, filters as in `meta()`, place, channel.
+        """Names such as `S2_n1=3_n2=5_t=0`: order, filters as in `meta()`, position, channel.
 
-        Places count output samples: `t` in time, `f` along log-frequency, `y` and `x` in the plane.
-        In 3D `l` is the degree and `q` the power. `c` is the channel.
+        Positions are indices of output samples: `t` in time, `f` along log-frequency, `y` and `x`
+        in the plane. In 3D `l` is the degree and `q` the power. `c` is the channel.
         """
         check_is_fitted(self, "layer_")
         _check_feature_names_in(self, input_features, generate_names=False)
         return np.array(_names(self.layer_), object)
 
-    # The graph is not stored: it follows from the layer.
+    # A pickle leaves out the graph, which follows from the layer.
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: v for name, v in super().__getstate__().items() if name != "_flat"}
@@ -178,7 +178,7 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
 
 
 def _names(layer: ScatteringLayer) -> list[str]:
-    """A name for each number of the flattened output of a built layer."""
+    """One name per number of the flattened output of a built layer."""
     built = layer._built("get_feature_names_out()")
     channel_axis = layer._signals.channel_axis(built.shape)
     channels = [""]
@@ -193,10 +193,10 @@ def _names(layer: ScatteringLayer) -> list[str]:
     first = layer.data_format == "channels_first"
 
     def flat(merged: list[str], others: list[list[str]]) -> list[str]:
-        """Names of one output, whose axes are others and one that holds channels."""
+        """Names of one output, with other axes and one merged axis that holds the channels."""
         axes = [merged, *others] if first else [*others, merged]
         rows = [(*parts[first:], *parts[:first]) for parts in itertools.product(*axes)]
-        # The path comes first in a name, wherever its axis is.
+        # A name begins with the path, wherever the path's axis is.
         return ["_".join(sorted(parts, key=lambda part: part[0] != "S")) for parts in rows]
 
     if isinstance(layer, HarmonicScattering3D):

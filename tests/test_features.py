@@ -98,7 +98,7 @@ def test_bad_files_are_named_and_the_others_done(layer, tmp_path):
     (tmp_path / "notes.txt").touch()
     reasons = {
         "cut.wav": "WavFileWarning: Reached EOF",
-        "rate.wav": "4000 samples a second, not 8000",
+        "rate.wav": "4000 samples per second, not 8000",
         "stereo.wav": r"the model takes shape (64,), not (64, 2)",
         "short.npy": r"the model takes shape (64,), not (63,)",
         "rank.npy": r"the model takes shape (64,), not (8, 8)",

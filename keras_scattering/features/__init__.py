@@ -1,4 +1,4 @@
-"""Features of more items than memory holds, as Parquet; needs the extra `features`."""
+"""Features of more items than memory holds, as Parquet files; needs the extra `features`."""
 
 import importlib
 

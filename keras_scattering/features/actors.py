@@ -1,4 +1,4 @@
-"""Features of Ray datasets: extractors in many processes, on many machines."""
+"""Features of Ray datasets, by extractors in many processes, on one machine or many."""
 
 import importlib
 import json
@@ -21,13 +21,13 @@ def _import_ray() -> Any:
 
 
 def is_dataset(source: Any) -> bool:
-    """Whether this is one of Ray's."""
-    data = sys.modules.get("ray.data")  # nobody has a dataset without
+    """Whether a source is a Ray dataset."""
+    data = sys.modules.get("ray.data")  # every dataset needs this module
     return data is not None and isinstance(source, data.Dataset)
 
 
 class _Actor:
-    """An `Extractor` in a process of Ray's, for items that come as batches of its datasets."""
+    """An `Extractor` in a Ray process, for items in batches of a Ray dataset."""
 
     def __init__(self, reference: Any):
         job, self.there = _import_ray().get(reference)
@@ -41,7 +41,7 @@ class _Actor:
 
 
 def _rows(batch: dict[str, np.ndarray]) -> list[tuple[str, Any]]:
-    """Ids and items: column `id` or `path` and one other, or `path` for both."""
+    """Ids and items, from column `id` or `path` and one other, or from `path` for both."""
     id_column = "id" if "id" in batch else "path"
     others = [name for name in batch if name != id_column] or ["path"]
     if not {id_column, *others} <= batch.keys() or len(others) > 1:
@@ -53,17 +53,23 @@ def _rows(batch: dict[str, np.ndarray]) -> list[tuple[str, Any]]:
 
 
 class Pool(NamedTuple):
-    """Actors, each with an extractor, that share a job."""
+    """Actors that share a job; each has an extractor."""
 
     job: Job
     actors: int
     options: dict[str, Any]  # for map_batches
     verbose: bool
 
-    def run(
+    def extract_dataset(
         self, dataset: Any, part_size: int | None, there: frozenset[str] = frozenset()
     ) -> tuple[int, int, dict[str, str]]:
-        """Items done, those skipped since they are there, and bad ones; None: a part a block."""
+        """Extract the items of a dataset: numbers of written and skipped items, and bad items.
+
+        Args:
+            dataset: A Ray dataset.
+            part_size: Items per part; None makes one part per block of the dataset.
+            there: Ids of the items to skip.
+        """
         ray = _import_ray()
         reports = dataset.map_batches(
             _Actor,
@@ -85,8 +91,11 @@ class Pool(NamedTuple):
             context.enable_progress_bars = bars
         return done, skipped, bad
 
-    def run_files(self, files: dict[str, str], part_size: int) -> tuple[int, int, dict[str, str]]:
-        """The same for paths by id, with work for each actor."""
+    def extract_files(
+        self, files: dict[str, str], part_size: int
+    ) -> tuple[int, int, dict[str, str]]:
+        """Extract files, given as paths by id, in enough parts for all actors."""
         parts = max(-(-len(files) // part_size), min(self.actors, len(files)))
         rows = [{"id": name, "path": path} for name, path in files.items()]
-        return self.run(_import_ray().data.from_items(rows, override_num_blocks=parts), None)
+        dataset = _import_ray().data.from_items(rows, override_num_blocks=parts)
+        return self.extract_dataset(dataset, None)

@@ -1,4 +1,4 @@
-"""Features of the items of a source, here or on Ray: the whole of it."""
+"""`extract`: features of all items of a source, in this process or on Ray."""
 
 import os
 import warnings
@@ -14,19 +14,19 @@ from keras_scattering.features.folder import present, taken
 from keras_scattering.features.items import Reader
 from keras_scattering.features.models import load
 from keras_scattering.features.parts import Extractor, Job
-from keras_scattering.features.schemas import schema, table
+from keras_scattering.features.schemas import metadata_columns, schema
 from keras_scattering.features.sources import files
 
 
 class Extracted(NamedTuple):
-    """What a run of `extract` has done."""
+    """The result of one run of `extract`."""
 
     done: int
-    """Items that it has written."""
+    """Number of items that the run has written."""
     skipped: int
-    """Items that were there before."""
+    """Number of items that were there before."""
     bad: dict[str, str]
-    """Items that could not be read, by id, and why."""
+    """Reasons by id, for the items without features."""
 
 
 def extract(
@@ -43,55 +43,60 @@ def extract(
     actor_options: dict[str, Any] | None = None,
     verbose: bool = True,
 ) -> Extracted:
-    r"""Write the features $S x$ of every item $x$ of a source to Parquet files, one row an item.
+    r"""Write the features $S x$ of every item $x$ of a source to Parquet files, one row per item.
 
-    A row holds the item's `id` and its `coefficients`, an array of fixed shape; of a model with
-    several outputs a column each, by their names or as `coefficients_0` and so on. The schema of
-    each file holds the paths' metadata, for `read_meta`.
+    A row holds the item's `id` and its `coefficients`, an array of fixed shape. A model with
+    several outputs has one column per output, by their names or as `coefficients_0` and so on. The
+    schema of each file holds the paths' metadata, for `read_meta`.
 
-    A file is written whole or not at all. Run again, after an end of any kind, the function adds
-    what is missing: ids that the folder has are skipped, and bad items are tried once more. While a
-    run lasts the folder is locked, so that another one is refused.
+    Each file appears whole or not at all. If a run ends early, for any reason, a new run adds the
+    missing items: it skips ids that the folder has, and tries bad items again. A run locks the
+    folder, and a second run at the same time raises an error.
 
-    It all happens in this process, or with `actors` on Ray, on one machine or many. Each actor
-    loads the model once. If one dies, Ray starts another, which computes the same file again under
-    the same name: nothing is lost or written twice.
+    `extract` works in this process, or with `actors` on Ray, on one machine or many. Each actor
+    loads the model once. If an actor dies, Ray starts another, which computes the same file again
+    under the same name. So no item is lost or written twice.
 
     Args:
-        source: A glob (`"sounds/**/*.wav"`) or a list of paths, whose ids are the paths as they
-            stand: wav files (integers become floats between -1 and 1), .npy files, or images (.bmp,
-            .gif, .jpeg, .jpg, .png; numbers from 0 to 255, in grey for models without channels). Or
-            a Ray dataset with columns `id`, or `path`, and one more that holds arrays, the contents
-            of such files (then the id tells the kind) or their paths.
+        source: A glob (`"sounds/**/*.wav"`) or a list of paths. The ids are the paths as given. The
+            files may be .wav (integers become floats between -1 and 1), .npy, or images (.bmp,
+            .gif, .jpeg, .jpg, .png). Images have numbers from 0 to 255, in grey for models without
+            channels. `source` may also be a Ray dataset with a column `id` or `path` and one more
+            column. That column holds arrays, paths of such files, or their contents; for contents
+            the id tells the kind of file.
         model: A built scattering layer, a Keras model with one input, or the path of a .keras file
-            or of a SavedModel, which must take batches of any length and items of one known shape.
-        folder: Where the files go. Made if it is missing; one that has features of another model is
-            refused. With Ray on several machines, they all need to see it, and `source` and
-            `model` too where these are paths.
-        batch_size: Items that the model takes at a time.
-        part_size: Items a file: what is lost and done again when a process dies.
-        sampling_rate: Samples a second: wav files of another are bad, and the metadata of signals
-            in time have columns in Hz and seconds.
-        read: Reads a file that `source` names in place of the above: a function from a path to
-            an array, which may crop, resample or resize.
-        meta: Columns of metadata. None stands for `meta()` of the model's scattering layer, if it
-            has just one that Keras knows; SavedModels do not say.
-        actors: Processes on Ray, of one CPU each. None: no Ray for files, one for a Ray dataset.
-        actor_options: For `ray.data.Dataset.map_batches`, such as `{"num_gpus": 1}`.
+            or of a SavedModel. It must take batches of any length, and items of one known shape.
+        folder: Folder for the files, made if it is missing. A folder with features of another model
+            raises an error. With Ray on several machines, all of them need access to it, and to the
+            paths in `source` and `model`.
+        batch_size: Items per call of the model.
+        part_size: Items per file. A process that dies loses the items of its current file, and the
+            next run computes them again.
+        sampling_rate: Samples per second. Wav files of another rate are bad, and the metadata of
+            signals in time have columns in Hz and seconds.
+        read: A function from a path in `source` to an array, in place of the readers above. It may
+            crop, resample or resize.
+        meta: Columns of metadata. None takes `meta()` of the model's scattering layer, if Keras
+            finds exactly one. It finds none in a SavedModel.
+        actors: Number of Ray processes, of one CPU each. None takes no Ray for files, and one
+            process for a Ray dataset.
+        actor_options: Options for `ray.data.Dataset.map_batches`, such as `{"num_gpus": 1}`.
         verbose: Whether to show a progress bar.
 
     Returns:
-        How many items were `done` by this run and `skipped`, and the `bad` ones, a dictionary from
-        id to reason. An item is bad if it cannot be read, its shape is not the model's up to axes
-        of length 1, its name is not valid UTF-8, or a number of it, or of the model's answer, is
-        NaN or infinite. A warning names the first of them, and the others are done. Another warning
-        names files that the source lists twice, by two names.
+        The numbers of items `done` by this run and `skipped`, and the `bad` items, a dictionary
+        from id to reason. An item is bad if `extract` cannot read it, or if its name is not valid
+        UTF-8. It is bad too if its shape differs from the model's by more than axes of length 1.
+        Finally, neither it nor the model's output may hold NaN or infinity. A warning names the
+        first bad items, and the run writes all other items. Another warning names files that the
+        source lists under two names.
 
     Raises:
-        ValueError: If an argument is not as above, no file matches, a glob leads in circles, two
-            items have one id, or the folder is in use by another run, or has features of another
-            model or damaged files, which the message names.
-        ImportError: When the module is imported without pyarrow, or for Ray where it is missing.
+        ValueError: If an argument is not as above, no file matches, a glob leads in circles, or two
+            items have one id. Also if another run uses the folder, or if the folder has features of
+            another model or damaged files; the message names them.
+        ImportError: If pyarrow is missing when the module is imported, or if Ray is missing and
+            needed.
 
     Example:
 
@@ -124,21 +129,21 @@ def extract(
     if isinstance(model, (str, os.PathLike)):
         model = os.path.abspath(model)  # actors have working directories of their own
     reader = Reader(loaded.shape, loaded.dtype, sampling_rate, read)
-    columns, place = schema(loaded, table(meta)), Path(folder).absolute()
+    parts_schema, place = schema(loaded, metadata_columns(meta)), Path(folder).absolute()
     with taken(place) as scratch:
-        there = frozenset(present(place, columns))
+        there = frozenset(present(place, parts_schema))
         missing = {name: path for name, path in named.items() if name not in there}
         skipped = len(named) - len(missing)
-        job = Job(model, reader, columns, place, scratch, batch_size)
+        job = Job(model, reader, parts_schema, place, scratch, batch_size)
         pool = Pool(job, actors or 1, actor_options or {}, verbose)
         if is_dataset(source):
-            done, skipped, bad = pool.run(source, part_size, there)
+            done, skipped, bad = pool.extract_dataset(source, part_size, there)
         elif actors is not None and missing:
-            done, _, bad = pool.run_files(missing, part_size)
+            done, _, bad = pool.extract_files(missing, part_size)
         else:
             done, bad = _here(missing, part_size, verbose, Extractor(job, loaded))
         if is_dataset(source) or actors is not None:
-            _refuse_lost(len(there) + done, present(place, columns))
+            _refuse_lost(len(there) + done, present(place, parts_schema))
     if bad:
         first = "; ".join(f"{name} ({reason})" for name, reason in list(bad.items())[:3])
         warnings.warn(
@@ -150,7 +155,7 @@ def extract(
 
 
 def _refuse_lost(count: int, there: list[str]) -> None:
-    """Blocks of the same ids, in one dataset, are of one name: the last of them is there alone."""
+    """Refuse lost items: parts with the same ids have one name, and only the last remains."""
     if len(there) != count:
         raise ValueError(
             "Each item needs an id of its own. "

@@ -1,4 +1,4 @@
-"""A folder of features: who may write to it, and what it holds."""
+"""A folder of features: its lock, and its parts."""
 
 import contextlib
 import shutil
@@ -17,10 +17,10 @@ from keras_scattering.features.schemas import KEY, agree
 
 @contextlib.contextmanager
 def taken(folder: Path) -> Iterator[Path]:
-    """Have a folder for one run, which gets a place in it for what it has begun to write.
+    """Lock a folder for one run, and make a scratch folder in it for unfinished files.
 
-    What runs that were killed have left in theirs is removed. A process that outlives such a run
-    then finds its own gone, and can add nothing behind the back of this one.
+    It removes the scratch folders of killed runs. So a process that outlives such a run loses its
+    scratch folder, and cannot add files to those of this run.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
@@ -36,14 +36,14 @@ def taken(folder: Path) -> Iterator[Path]:
 def _sweep(folder: Path) -> None:
     for begun in folder.glob(".part-*"):
         if begun.is_dir():
-            # Under another name first: so that it is gone at once for who writes to it.
+            # A new name makes the folder disappear at once for processes that write to it.
             shutil.rmtree(begun.rename(folder / f".part-{uuid.uuid4().hex}"))
         else:
             begun.unlink()
 
 
 def present(folder: Path, schema: pa.Schema) -> list[str]:
-    """Ids that a folder has features of, each once, in whole parts that agree with the schema."""
+    """Ids of all items in a folder's parts; refuses damaged parts, other schemas, repeated ids."""
     parts = sorted(folder.glob("part-*.parquet"))
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda part: _ids(part, schema), parts))
@@ -59,7 +59,7 @@ def present(folder: Path, schema: pa.Schema) -> list[str]:
 
 
 def _ids(part: Path, schema: pa.Schema) -> list[str] | str:
-    """Ids of a part, or in words what is damaged; refused if it is of another model."""
+    """Ids of a part, or a description of its damage; refuses parts of another model."""
     try:
         with pq.ParquetFile(part, page_checksum_verification=True) as file:
             theirs = file.schema_arrow
@@ -68,7 +68,7 @@ def _ids(part: Path, schema: pa.Schema) -> list[str] | str:
             ids = file.read(["id"])["id"].to_pylist() if same else ["not read"]
     except (OSError, ValueError, LookupError, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # the system's own, such as that the file may not be read
+            raise  # an error of the system, such as a missing permission
         return f"{type(error).__name__}: {error}".splitlines()[0]
     received = f"Received: folder={str(part.parent)!r}, with {part.name}"
     if not ours:

@@ -1,4 +1,4 @@
-"""Sizes of arrays, sounds and images, which their files say before anything is decoded."""
+"""Shapes of arrays, sounds and images, from the headers of their files, without decoding."""
 
 import os
 import struct
@@ -8,20 +8,20 @@ import numpy as np
 import tensorflow as tf
 from scipy.io import wavfile
 
-_PALETTE = 0x80  # among a GIF's flags; the last three bits are of its size
+_PALETTE = 0x80  # flag of a GIF with a palette; the last three bits give the palette's length
 
 
-def array(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
+def array_shape(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and type of a .npy file."""
     version = np.lib.format.read_magic(file)
-    first = version == (1, 0)  # in later ones, which are read alike, headers may be longer
+    first = version == (1, 0)  # later versions may have longer headers, and share one reader
     read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
     return shape, dtype
 
 
-def sound(file: BinaryIO) -> tuple[int, ...] | None:
-    """Samples, and channels if there are several, of a wav file; None if it is none."""
+def sound_shape(file: BinaryIO) -> tuple[int, ...] | None:
+    """Samples of a wav file, and channels if there are several; None for other files."""
     end = file.seek(0, os.SEEK_END)
     file.seek(0)
     head = file.read(12)
@@ -30,24 +30,24 @@ def sound(file: BinaryIO) -> tuple[int, ...] | None:
         return None
     channels, width, total, long = 1, 1, 0, 0
     while len(chunk := file.read(8)) == 8:
-        name, size = struct.unpack(f"{order}4sI", chunk)
+        name, length = struct.unpack(f"{order}4sI", chunk)
         start = file.tell()
-        if name == b"ds64":  # of RF64: what four bytes cannot say
+        if name == b"ds64":  # RF64 has a length of eight bytes here
             _, long = struct.unpack("<QQ", file.read(16))
         elif name == b"fmt ":
             channels, width = struct.unpack(f"{order}2xH8xH", file.read(14))
         elif name == b"data":
-            size = long or size
-            if size > end - start:  # SciPy says so where the length of the whole file tells it
-                raise wavfile.WavFileWarning(f"Reached EOF: {end - start} bytes of {size}")
-            total += size
-        file.seek(start + size + size % 2)
+            length = long or length
+            if length > end - start:  # SciPy warns of this only if the file's length shows it
+                raise wavfile.WavFileWarning(f"Reached EOF: {end - start} bytes of {length}")
+            total += length
+        file.seek(start + length + length % 2)
     samples = total // width
     return (samples,) if channels == 1 else (samples, channels)
 
 
-def image(contents: bytes) -> tuple[int, int] | None:
-    """Height and width of an image; None of what is none."""
+def image_shape(contents: bytes) -> tuple[int, int] | None:
+    """Height and width of an image; None for other contents."""
     if contents.startswith(b"\x89PNG"):
         width, height = struct.unpack_from(">II", contents, 16)
     elif contents.startswith(b"GIF8"):
@@ -58,17 +58,17 @@ def image(contents: bytes) -> tuple[int, int] | None:
         height, width, _ = tf.io.extract_jpeg_shape(contents).numpy().tolist()
     else:
         return None
-    return abs(height), width  # a BMP of negative height begins at the top
+    return abs(height), width  # a BMP with a negative height begins at the top
 
 
 def first_frame(contents: bytes) -> bytes:
-    """A GIF without what follows its first frame, all of which a decoder unpacks too."""
+    """A GIF up to its first frame, since a decoder unpacks all frames."""
     end, _ = _frame(contents)
     return contents[:end] + b";"
 
 
 def _frame(gif: bytes) -> tuple[int, tuple[int, int]]:
-    """Where a GIF's first frame ends, and its width and height."""
+    """End of a GIF's first frame, and the frame's width and height."""
     try:
         at = 13 + _colours(gif[10])
         while gif[at] == 0x21:  # extensions
@@ -82,12 +82,12 @@ def _frame(gif: bytes) -> tuple[int, tuple[int, int]]:
 
 
 def _colours(flags: int) -> int:
-    """Bytes of a palette."""
+    """Bytes of a GIF's palette."""
     return 3 << (flags & 7) + 1 if flags & _PALETTE else 0
 
 
 def _behind_blocks(gif: bytes, at: int) -> int:
-    """Where blocks end, each of which begins with its length."""
+    """Position after a chain of blocks; each block begins with its length."""
     while gif[at]:
         at += gif[at] + 1
     return at + 1

@@ -1,4 +1,4 @@
-"""Reading the items that features are extracted from, each checked against what a model takes."""
+"""Readers of items, with checks against the shape and type that a model takes."""
 
 import io
 import math
@@ -19,21 +19,21 @@ from keras_scattering.features import headers
 IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 
 _IRREGULAR = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
-_SPARE = 2**25  # bytes of an image's file that may be other than pixels: metadata, more frames
+_SPARE = 2**25  # bytes allowed in an image's file besides its pixels: metadata, more frames
 
 
 class Reader(NamedTuple):
-    """Makes arrays of one shape, whether an item is an array, a file, or the contents of a file."""
+    """Makes arrays of one shape from arrays, from files, or from their contents."""
 
-    shape: tuple[int, ...]  # of one item, as the model takes it
+    shape: tuple[int, ...]  # shape of one item, as the model takes it
     dtype: str
     sampling_rate: float | None = None
-    read: Callable[[str], Any] | None = None  # the user's own, of a file's path
+    read: Callable[[str], Any] | None = None  # the user's own function of a file's path
 
     def read_all(self, ids: list[str], values: list[Any]) -> tuple[dict[str, Any], dict[str, str]]:
-        """Arrays of the good items, and what is wrong with the bad ones, by id."""
+        """Arrays of the good items by id, and reasons for the bad items by id."""
         with warnings.catch_warnings(), ThreadPoolExecutor(8) as pool:
-            # Of a wav file's faults SciPy only warns; chunks that it does not know are none.
+            # SciPy only warns of a wav file's faults. Chunks that it does not know are no faults.
             warnings.simplefilter("ignore", wavfile.WavFileWarning)
             warnings.filterwarnings("error", "Reached EOF", wavfile.WavFileWarning)
             arrays = list(pool.map(self._try, ids, values))
@@ -41,17 +41,17 @@ class Reader(NamedTuple):
         return good, {i: a for i, a in zip(ids, arrays, strict=True) if isinstance(a, str)}
 
     def _try(self, name: str, value: Any) -> np.ndarray | str:
-        """The item's array, or in words why there is none."""
+        """The item's array, or the reason why the item is bad."""
         try:
             if any("\ud800" <= letter <= "\udfff" for letter in name):  # bytes that are no text
                 raise ValueError("the name is not valid UTF-8")
             return self._fit(self._decode(name, value))
-        except Exception as error:  # whatever a decoder makes of a damaged file
-            reason = re.sub(r"{{.*?}} ?", "", str(error))  # TensorFlow names its nodes so
+        except Exception as error:  # decoders raise many kinds for damaged files
+            reason = re.sub(r"{{.*?}} ?", "", str(error))  # without the names of TensorFlow's nodes
             return f"{type(error).__name__}: {reason}".splitlines()[0]
 
     def _decode(self, name: str, value: Any) -> Any:
-        """The array of an item: a string is the path of a file, bytes are what is in one."""
+        """The array of an item: a string is the path of a file, and bytes are its contents."""
         if isinstance(value, str) and self.read is not None:
             return self.read(value)
         if isinstance(value, str):
@@ -73,21 +73,21 @@ class Reader(NamedTuple):
         raise ValueError(f"the name must end in .npy, .wav, {', '.join(IMAGES)}")
 
     def _array(self, file: BinaryIO) -> np.ndarray:
-        shape, dtype = headers.array(file)
-        if not dtype.hasobject:  # which NumPy refuses in its own words
+        shape, dtype = headers.array_shape(file)
+        if not dtype.hasobject:  # NumPy refuses objects itself, below
             self._check(shape, dtype)
         file.seek(0)
         return np.lib.format.read_array(file, allow_pickle=False)
 
     def _sound(self, file: BinaryIO) -> np.ndarray:
-        """Samples between -1 and 1."""
-        shape = headers.sound(file)
+        """Samples of a wav file; integers become floats between -1 and 1."""
+        shape = headers.sound_shape(file)
         if shape is not None:
             self._check(shape, np.dtype(float))
         file.seek(0)
         rate, samples = wavfile.read(file)
         if self.sampling_rate is not None and rate != self.sampling_rate:
-            raise ValueError(f"{rate} samples a second, not {self.sampling_rate:g}")
+            raise ValueError(f"{rate} samples per second, not {self.sampling_rate:g}")
         if samples.dtype == np.uint8:
             return (samples - 128.0) / 128
         if samples.dtype.kind == "i":
@@ -95,15 +95,15 @@ class Reader(NamedTuple):
         return samples
 
     def _image(self, file: BinaryIO) -> np.ndarray:
-        size = file.seek(0, os.SEEK_END)
-        if size > 8 * math.prod(self.shape) + _SPARE:
-            raise ValueError(f"the model takes shape {self.shape}, and the file has {size} bytes")
+        length = file.seek(0, os.SEEK_END)
+        if length > 8 * math.prod(self.shape) + _SPARE:
+            raise ValueError(f"the model takes shape {self.shape}, and the file has {length} bytes")
         file.seek(0)
         contents = file.read()
-        pixels = headers.image(contents)
+        pixels = headers.image_shape(contents)
         if pixels is not None:
-            sizes, wanted = _without_ones(pixels), _without_ones(self.shape)
-            if wanted[: len(sizes)] != sizes or len(wanted) > len(sizes) + 1:  # with channels
+            shape, wanted = _without_ones(pixels), _without_ones(self.shape)
+            if wanted[: len(shape)] != shape or len(wanted) > len(shape) + 1:  # 1 for channels
                 height, width = pixels
                 raise ValueError(
                     f"the model takes shape {self.shape}, not an image of {height} x {width} pixels"
@@ -115,7 +115,7 @@ class Reader(NamedTuple):
         return tf.io.decode_image(contents, channels, expand_animations=False).numpy()
 
     def _check(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        """Refuse what cannot be an item, whatever its values are."""
+        """Refuse shapes and types that the model does not take."""
         if dtype.kind not in "biuf":
             raise ValueError(f"the model takes real numbers, not {dtype}")
         if _without_ones(shape) != _without_ones(self.shape):
@@ -130,7 +130,7 @@ class Reader(NamedTuple):
         if not np.isfinite(array).all():
             raise ValueError("it holds NaN or infinity")
         array = array.reshape(self.shape)
-        with np.errstate(over="ignore", invalid="ignore"):  # which are looked for here
+        with np.errstate(over="ignore", invalid="ignore"):  # the checks below find both
             fitted = array.astype(self.dtype)
         if fitted.dtype.kind in "biu" and not np.array_equal(fitted, array):
             raise ValueError(f"the model takes {self.dtype}, and the values are no such integers")
@@ -144,7 +144,7 @@ def _without_ones(shape: tuple[int, ...]) -> list[int]:
 
 
 def _refuse_irregular(path: str) -> None:
-    """Some of these have no end, and of others there is nothing to read until somebody writes."""
+    """Refuse files such as devices, which may never end, and pipes, which may never begin."""
     mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode):
         kind = _IRREGULAR.get(stat.S_IFMT(mode), "device")

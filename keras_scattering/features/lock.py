@@ -1,4 +1,4 @@
-"""A lock of a folder, which the operating system drops when the process that has it ends."""
+"""A lock on a folder, which the operating system releases when its process ends."""
 
 import contextlib
 import os
@@ -17,17 +17,17 @@ else:
     import fcntl
 
     def _lock(file: int) -> None:
-        # Of the open file, so that two threads of a process are told apart, as lockf() does not.
+        # flock() locks the open file and tells two threads of a process apart; lockf() does not.
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Have a folder for oneself, which is refused where somebody else has it."""
+    """Lock a folder; refuses if another run has the lock."""
     path = folder / ".lock"
     while True:
         file = _open_locked(path)
-        # Who had the lock before has removed its file, perhaps after it was opened here.
+        # The previous owner of the lock removes its file, maybe after this process has opened it.
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file), os.stat(path)):
                 break
@@ -35,7 +35,7 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(PermissionError):  # Windows removes nothing that is open
+        with contextlib.suppress(PermissionError):  # Windows does not remove open files
             path.unlink()
         os.close(file)
 

@@ -1,4 +1,4 @@
-"""Models as functions of batches; each is known again by what it answers."""
+"""Models as functions of batches, with fingerprints that identify them."""
 
 import os
 from collections.abc import Callable
@@ -11,34 +11,34 @@ import tensorflow as tf
 from keras_scattering import _validate
 from keras_scattering.layers.base import ScatteringLayer
 
-# Sizes of the noises whose answers identify a model. A sigmoid does not saturate at all of them.
-_LEVELS = (0.01, 1.0, 100.0)
-_ROUNDING = 1e-4  # of a model's answers, on different machines
+# Amplitudes of the noises for a model's fingerprint. A sigmoid does not saturate at the small ones.
+_AMPLITUDES = (0.01, 1.0, 100.0)
+_ROUNDING = 1e-4  # of a model's outputs on different machines
 
 
 class Loaded(NamedTuple):
     """A model that is ready to run."""
 
-    run: Callable[[Any], Any]  # of a batch
-    shape: tuple[int, ...]  # of one item
+    apply: Callable[[Any], Any]  # function of a batch
+    shape: tuple[int, ...]  # shape of one item
     dtype: str
-    meta: dict[str, np.ndarray]  # of the scattering layer, if it has just one
+    meta: dict[str, np.ndarray]  # metadata of the scattering layer, if there is exactly one
 
 
 def load(model: Any, sampling_rate: float | None = None) -> Loaded:
-    """A layer, a model, or one of these saved; as a function of batches."""
+    """A layer or a model, in memory or saved, as a function of batches."""
     if isinstance(model, (str, os.PathLike)):
         if os.path.isdir(model):
             return _load_exported(model)
         model = keras.saving.load_model(model)
     if isinstance(model, ScatteringLayer):
-        layers, run = [model], model
+        layers, apply = [model], model
         shape, dtype = model._built("extract()").shape, model._precision
     elif isinstance(model, keras.Model) and model.built and len(model.inputs or ()) == 1:
         layers = [x for x in model._flatten_layers() if isinstance(x, ScatteringLayer)]
         shape, dtype = model.inputs[0].shape, model.inputs[0].dtype
 
-        def run(x: Any) -> Any:
+        def apply(x: Any) -> Any:
             return model(x, training=False)
     else:
         raise ValueError(
@@ -49,7 +49,7 @@ def load(model: Any, sampling_rate: float | None = None) -> Loaded:
     if len(layers) == 1:
         rate = sampling_rate if layers[0].axes == "time" else None
         meta = layers[0].meta(rate)
-    graph = tf.function(run, input_signature=[tf.TensorSpec(shape, dtype)], autograph=False)
+    graph = tf.function(apply, input_signature=[tf.TensorSpec(shape, dtype)], autograph=False)
     return Loaded(graph, *_item(shape, dtype), meta)
 
 
@@ -63,14 +63,14 @@ def _load_exported(folder: str | os.PathLike) -> Loaded:
         )
     ((name, spec),) = inputs.items()
 
-    def run(x: Any, _: Any = exported) -> Any:  # which lives as long as its signature is used
+    def apply(x: Any, _: Any = exported) -> Any:  # the signature needs `exported` to stay alive
         return serve(**{name: tf.convert_to_tensor(x)})
 
-    return Loaded(run, *_item(tuple(spec.shape), spec.dtype.name), {})
+    return Loaded(apply, *_item(tuple(spec.shape), spec.dtype.name), {})
 
 
 def _item(shape: tuple[int | None, ...], dtype: str) -> tuple[tuple[int, ...], str]:
-    """Shape and type of one item of a batch, refused where they are not known."""
+    """Shape and type of one item of a batch; refuses unknown ones."""
     if None in shape[1:] or not shape or shape[0] is not None or dtype == "string":
         raise ValueError(
             "Argument `model` must take batches of any length, of numbers, of one known size. "
@@ -79,8 +79,8 @@ def _item(shape: tuple[int | None, ...], dtype: str) -> tuple[tuple[int, ...], s
     return tuple(n for n in shape[1:] if n is not None), dtype
 
 
-def columns(outputs: Any) -> dict[str, np.ndarray]:
-    """Outputs of a model by the names of the columns that they go to."""
+def output_columns(outputs: Any) -> dict[str, np.ndarray]:
+    """Outputs of a model, by the names of their columns."""
     if isinstance(outputs, dict):
         named = [(name, outputs[name]) for name in sorted(outputs)]
     else:
@@ -88,7 +88,7 @@ def columns(outputs: Any) -> dict[str, np.ndarray]:
         named = [(f"coefficients_{i}", y) for i, y in enumerate(flat)]
     if len(named) == 1:
         named = [("coefficients", named[0][1])]
-    halves = (tf.float16, tf.bfloat16)  # Parquet's readers know little of them
+    halves = (tf.float16, tf.bfloat16)  # few readers of Parquet support them
     return {
         name: (tf.cast(y, tf.float32) if y.dtype in halves else tf.convert_to_tensor(y)).numpy()
         for name, y in named
@@ -96,23 +96,24 @@ def columns(outputs: Any) -> dict[str, np.ndarray]:
 
 
 def answers(loaded: Loaded) -> dict[str, np.ndarray]:
-    """What the model says of fixed noises, by column."""
-    rng, size = np.random.default_rng(0), (len(_LEVELS), *loaded.shape)
+    """Outputs of the model for fixed noises, by column."""
+    rng, size = np.random.default_rng(0), (len(_AMPLITUDES), *loaded.shape)
     if np.issubdtype(tf.as_dtype(loaded.dtype).as_numpy_dtype, np.integer):
         noise = rng.integers(0, 100, size)
     else:
-        noise = rng.standard_normal(size) * np.reshape(_LEVELS, (-1, *[1] * len(loaded.shape)))
-    return columns(loaded.run(noise.astype(loaded.dtype)))
+        amplitudes = np.reshape(_AMPLITUDES, (-1, *[1] * len(loaded.shape)))
+        noise = rng.standard_normal(size) * amplitudes
+    return output_columns(loaded.apply(noise.astype(loaded.dtype)))
 
 
-def fingerprint(answers: dict[str, np.ndarray]) -> list[list[float]]:
-    """Two numbers for each noise, by which a model is known again."""
-    flat = [y.astype("float64").reshape(len(y), -1) for y in answers.values()]
+def fingerprint(answered: dict[str, np.ndarray]) -> list[list[float]]:
+    """Two numbers per noise, which identify a model by its answers."""
+    flat = [y.astype("float64").reshape(len(y), -1) for y in answered.values()]
     flat = np.nan_to_num(np.concatenate(flat, 1))
     return [[float(np.linalg.norm(y)), float(y @ np.cos(np.arange(y.size)))] for y in flat]
 
 
 def same(ours: list[list[float]], theirs: list[list[float]]) -> bool:
-    """Whether these are fingerprints of one model."""
+    """Whether two fingerprints belong to one model."""
     a, b = np.array(ours), np.array(theirs)
     return bool((np.abs(a - b) <= _ROUNDING * a[:, :1]).all())

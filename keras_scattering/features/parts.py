@@ -1,4 +1,4 @@
-"""One block of items as one Parquet file of features."""
+"""Parts: the features of some items, as one Parquet file each."""
 
 import contextlib
 import hashlib
@@ -15,25 +15,25 @@ import pyarrow.parquet as pq
 
 from keras_scattering.features.ids import refuse_twice
 from keras_scattering.features.items import Reader
-from keras_scattering.features.models import Loaded, columns, load
+from keras_scattering.features.models import Loaded, load, output_columns
 
 
 class Job(NamedTuple):
-    """All that a process needs to know in order to extract features."""
+    """Everything that a process needs to extract features."""
 
     model: Any
     reader: Reader
     schema: pa.Schema
     folder: Path
-    scratch: Path  # in the folder, for what is not whole yet; gone when the run ends
+    scratch: Path  # folder inside `folder` for unfinished files; the run removes it at its end
     batch_size: int
 
 
 class Extractor:
-    """Has a model loaded, and writes the features of one block after the other.
+    """Loads a model, and writes parts of features.
 
-    A block that is computed a second time, because the process that had it died, replaces the file
-    of the first time: its name follows from the ids in it.
+    The name of a part follows from its ids. If a process dies and another computes its part again,
+    the new file replaces the old one.
     """
 
     def __init__(self, job: Job, loaded: Loaded | None = None):
@@ -43,14 +43,14 @@ class Extractor:
     def write(
         self, items: Iterable[tuple[str, Any]], progress: Callable[[int], Any] = lambda n: None
     ) -> tuple[int, dict[str, str]]:
-        """How many of the items are written; and the bad ones, with what is wrong with them."""
-        items, size = list(items), self.job.batch_size
+        """Write the features of items as one part: the number written, and reasons by bad id."""
+        items, step = list(items), self.job.batch_size
         bad, done = {}, 0
         refuse_twice([name for name, _ in items])
         digest = hashlib.sha256(json.dumps([name for name, _ in items]).encode()).hexdigest()
         with self._part(f"part-{digest[:32]}.parquet") as write:
-            for start in range(0, len(items), size):
-                ids, values = zip(*items[start : start + size], strict=True)
+            for start in range(0, len(items), step):
+                ids, values = zip(*items[start : start + step], strict=True)
                 arrays, wrong = self.job.reader.read_all(list(ids), list(values))
                 bad |= wrong
                 if arrays:
@@ -63,8 +63,8 @@ class Extractor:
         return done, bad
 
     def _table(self, arrays: dict[str, np.ndarray]) -> tuple[pa.Table, dict[str, str]]:
-        """A row for each array; and of which there is none, since the model has no answer."""
-        tensors = columns(self.loaded.run(np.stack(list(arrays.values()))))
+        """One row per array, and reasons by id for arrays whose output is not finite."""
+        tensors = output_columns(self.loaded.apply(np.stack(list(arrays.values()))))
         rows = [np.isfinite(y).all(tuple(range(1, y.ndim))) for y in tensors.values()]
         finite, ids = np.all(rows, 0), np.array(list(arrays), object)
         data: list[Any] = [pa.array(ids[finite], pa.string())]
@@ -78,7 +78,7 @@ class Extractor:
 
     @contextlib.contextmanager
     def _part(self, name: str) -> Iterator[Callable[[pa.Table], None]]:
-        """A Parquet file that is there whole or not at all; none if nothing is written to it."""
+        """A Parquet file that appears whole or not at all; without rows there is no file."""
         temporary = self.job.scratch / f"{name}.{uuid.uuid4().hex}"
         writers = []
 
@@ -100,7 +100,7 @@ class Extractor:
 
 
 def _put(source: Path, target: Path) -> None:
-    """Rename a file, so that it is there, and whole, after a loss of power too."""
+    """Rename a file, and make it survive a loss of power, whole."""
     with open(source, "r+b") as file:
         os.fsync(file.fileno())
     os.replace(source, target)

@@ -1,4 +1,4 @@
-"""What the schema of a part says: its columns, the paths' metadata, and whose features it holds."""
+"""The schemas of parts: columns, the paths' metadata, and the fingerprint of the model."""
 
 import json
 import os
@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 from keras_scattering import _validate
 from keras_scattering.features.models import Loaded, answers, fingerprint, same
 
-KEY = b"keras_scattering"  # of what the package has to say in a file's schema
+KEY = b"keras_scattering"  # key of the package's entry in a schema's metadata
 
 
 def schema(loaded: Loaded, meta: dict[str, Any] | None) -> pa.Schema:
-    """Of the files: their columns, the paths' metadata, and the model's answers to fixed noises."""
+    """The schema of all parts: columns, the paths' metadata, and the model's fingerprint."""
     answered = answers(loaded)
     if "id" in answered:
         raise ValueError(
@@ -36,7 +36,7 @@ def schema(loaded: Loaded, meta: dict[str, Any] | None) -> pa.Schema:
 
 
 def agree(ours: pa.Schema, theirs: pa.Schema) -> bool:
-    """Whether both are of the same columns, model, settings and metadata."""
+    """Whether two schemas have the same columns, model, settings and metadata."""
     if ours.equals(theirs, check_metadata=True):
         return True
     said, known = (json.loads((schema.metadata or {})[KEY]) for schema in (ours, theirs))
@@ -49,16 +49,16 @@ def agree(ours: pa.Schema, theirs: pa.Schema) -> bool:
 
 
 def read_meta(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """The paths' metadata that the schema of extracted features holds, as `layer.meta()` gives it.
+    """The paths' metadata from the schema of extracted features, as from `layer.meta()`.
 
-    `pandas.DataFrame(read_meta(path))` makes a table of it. It is empty where `extract` was given a
-    model that has not just one scattering layer, or a SavedModel, and no `meta`.
+    `pandas.DataFrame(read_meta(path))` makes a table of them. Without `meta`, `extract` stores no
+    columns for a SavedModel, and none for a model with no or several scattering layers.
 
     Args:
-        path: A folder of features, or a Parquet file that it holds or that was made of such.
+        path: A folder of features, a Parquet file in it, or a Parquet file made of such files.
 
     Returns:
-        The columns, by name: one row a path, in the order of the coefficients.
+        The columns, by name: one row per path, in the order of the coefficients.
 
     Raises:
         ValueError: If the file, or the folder, holds no extracted features.
@@ -89,8 +89,8 @@ def read_meta(path: str | os.PathLike) -> dict[str, np.ndarray]:
         ) from error
 
 
-def table(meta: Any) -> dict[str, np.ndarray] | None:
-    """Metadata as columns, of a dictionary or a DataFrame; None if none is given."""
+def metadata_columns(meta: Any) -> dict[str, np.ndarray] | None:
+    """Columns of metadata from a dictionary or a DataFrame; None for None."""
     if meta is None:
         return None
     try:
@@ -106,7 +106,7 @@ def table(meta: Any) -> dict[str, np.ndarray] | None:
 
 
 def _plain(column: np.ndarray) -> tuple[str, list[Any]]:
-    """Type and values for JSON, which knows no NaN."""
+    """Type and values for JSON, which has no NaN."""
     values = column.astype(object)
     values[column != column] = None
     return column.dtype.str, values.tolist()

@@ -13,7 +13,7 @@ from keras_scattering.features.ids import refuse_twice
 
 
 def files(source: Any) -> dict[str, str]:
-    """Paths by id, of a glob or a list."""
+    """Paths by id, from a glob or a list."""
     if isinstance(source, (str, os.PathLike)):
         _refuse_circles(os.fspath(source))
         names = sorted(set(glob.glob(os.fspath(source), recursive=True)))
@@ -42,9 +42,9 @@ def files(source: Any) -> dict[str, str]:
 
 
 def _aliases(named: dict[str, str]) -> list[str]:
-    """Files named twice, by other spellings or through links of folders.
+    """Files with two names, by other spellings or through links of folders.
 
-    Links of single files are not looked for: it would take a question to the disk for each file.
+    The search ignores links of single files, since they would take one disk access per file.
     """
     real = functools.cache(os.path.realpath)
     seen, aliases = {}, []
@@ -57,7 +57,7 @@ def _aliases(named: dict[str, str]) -> list[str]:
 
 
 def _refuse_circles(pattern: str) -> None:
-    """Refuse a glob that would go through links of folders in circles."""
+    """Refuse a glob that would follow links of folders in circles."""
     parts = PurePath(pattern).parts
     if "**" not in parts:
         return
@@ -71,7 +71,7 @@ def _refuse_circles(pattern: str) -> None:
 
 
 def _circles(root: str, passed: tuple[str, ...] = ()) -> Iterator[str]:
-    """Links to a folder that the way to them has passed, as a recursive glob goes."""
+    """Links back to a folder that a recursive glob has passed on its way to them."""
     for folder, names, _ in os.walk(root):
         names[:] = [name for name in names if not name.startswith(".")]
         for link in (os.path.join(folder, name) for name in names):

@@ -1,4 +1,4 @@
-"""What all scattering layers share: arguments, weights, calls and saving."""
+"""The base of all scattering layers: arguments, weights, calls and saving."""
 
 import abc
 import functools
@@ -26,12 +26,12 @@ _KYMATIO = {"shape", "backend", "frontend", "pre_pad", "oversampling", "out_type
 
 
 class _Built(NamedTuple):
-    """What `build` leaves behind."""
+    """The state of a built layer."""
 
-    shape: Shape  # of the input, batch first
+    shape: Shape  # shape of the input, batch first
     plan: Plan
     design: Design  # its arrays are the layer's weights
-    transform: Batched  # of signals and weights
+    transform: Batched  # function of signals and weights
 
 
 @functools.cache
@@ -50,7 +50,7 @@ def _refuse_forks() -> None:
 
 
 def _floating(policy: Any) -> Any:
-    """A dtype policy, refused unless it computes in floating numbers."""
+    """A dtype policy, refused unless it computes in a floating type."""
     if isinstance(policy, keras.DTypePolicy) and tf.as_dtype(policy.compute_dtype).is_floating:
         return policy
     raise ValueError(
@@ -60,12 +60,12 @@ def _floating(policy: Any) -> Any:
 
 
 def _precision(policy: Any) -> str:
-    """What to compute in: float64 if that is asked for, and never less than float32."""
+    """The type to compute in: float64 if the policy computes in it, else float32."""
     return "float64" if policy.compute_dtype == "float64" else "float32"
 
 
 class ScatteringLayer(keras.Layer, abc.ABC):
-    """Abstract: a scattering transform of signals with `rank` axes, as its plan prescribes."""
+    """Base class: a scattering transform of signals with `rank` axes, by the plan of the layer."""
 
     rank: int
     axes: str  # names of the signal's axes, for messages
@@ -78,7 +78,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         fft: str = "native",
         **kwargs: Any,
     ):
-        # Inputs are cast in `call`, lest a mixed policy round them to half precision first.
+        # `call` casts the inputs, since a mixed policy would round them to half precision first.
         if (autocast := kwargs.pop("autocast", False)) is not False:
             raise ValueError(
                 "Argument `autocast` must be False, since the layer casts its input itself. "
@@ -102,7 +102,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
 
     @property
     def dtype_policy(self) -> Any:
-        """The layer's dtype policy; of another precision only until the layer is built."""
+        """The layer's dtype policy; its precision is fixed once the layer is built."""
         return self._dtype_policy
 
     @dtype_policy.setter
@@ -117,21 +117,21 @@ class ScatteringLayer(keras.Layer, abc.ABC):
 
     @abc.abstractmethod
     def _make_plan(self, size: tuple[int, ...]) -> Plan:
-        """The plan for signals of a size."""
+        """The plan for signals of one size."""
 
     def meta(self, sampling_rate: float | None = None) -> dict[str, np.ndarray]:
         """The paths of the output, as columns of equal length: one row per path, in output order.
 
-        Missing values are NaN in float columns and -1 in integer ones. The class says which columns
-        there are. `pandas.DataFrame(layer.meta())` makes a table of it.
+        Missing values are NaN in float columns and -1 in integer columns. The docstring of each
+        layer lists its columns. `pandas.DataFrame(layer.meta())` makes a table of them.
 
         Args:
-            sampling_rate: Samples per second, of signals in time. It adds, after the columns that
-                they follow from, `xi1_hz`, `sigma1_hz`, `xi2_hz` and `sigma2_hz` in Hz, and
-                `scale1_s` and `scale2_s`, the scales 2**j1 and 2**j2 in seconds: the widest steps
-                at which the wavelets' responses may be sampled. Last comes `step_s`, the seconds
-                from one output sample of the path to the next, NaN for `T="global"` and `"signal"`.
-                Columns along frequency, such as `xi_fr`, do not depend on time.
+            sampling_rate: Samples per second, for signals in time. It adds columns next to those in
+                samples. `xi1_hz`, `sigma1_hz`, `xi2_hz` and `sigma2_hz` are in Hz. `scale1_s` and
+                `scale2_s` are the scales 2**j1 and 2**j2 in seconds, the widest steps at which the
+                wavelets' responses may be sampled. The last column, `step_s`, is the time in
+                seconds from one output sample of the path to the next. It is NaN for `T="global"`
+                and `"signal"`. Columns along frequency, such as `xi_fr`, have no such copies.
 
         Returns:
             The columns, by name.
@@ -152,7 +152,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         return in_seconds(plan, _validate.positive("sampling_rate", sampling_rate))
 
     def _built(self, reader: str) -> _Built:
-        """What `build` has left behind, or an error that says who needs it."""
+        """The state of the built layer, or an error that names the reader."""
         if self._state is None:
             raise ValueError(
                 f"{reader} needs a built layer, since the paths depend on the signal's size: call "
@@ -181,7 +181,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         return outputs[0] if plan.stacked else outputs
 
     def _output_shapes(self, plan: Plan, channels: int | None) -> list[tuple[int, ...]]:
-        """Shapes of the outputs, batch aside."""
+        """Shapes of the outputs without the batch."""
         if plan.stacked:
             paths, *size = plan.outputs[0]
             return [self._signals.with_channels(tuple(size), paths * (channels or 1))]
@@ -246,18 +246,18 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         items: Sequence[tf.Tensor],
         weights: Sequence[tf.Tensor],
     ) -> list[tf.Tensor]:
-        """Coefficients of a part of the batch, in the layout of the data format if stacked."""
+        """Coefficients of one part of the batch, in the layout of the data format if stacked."""
         (x,) = items
         outputs = scattering(plan, design, mode, dict(zip(names, weights, strict=True)), x)
         return [self._arrange(plan, y) for y in outputs] if plan.stacked else outputs
 
     def compute_output_spec(self, inputs: keras.KerasTensor) -> Any:
-        """Shapes and type of the output for symbolic input, refused as in `call`."""
+        """Shapes and type of the output for symbolic input, with the checks of `call`."""
         self._check(tuple(inputs.shape), inputs.dtype)
         return super().compute_output_spec(inputs)
 
     def _check(self, shape: Shape, dtype: str) -> None:
-        """Refuse input of another type or size than the layer was built for."""
+        """Refuse input whose type or size differs from those that the layer was built for."""
         kind = tf.as_dtype(dtype)
         if not (kind.is_floating or kind.is_integer or kind.is_bool):
             raise ValueError(f"{type(self).__name__} takes real input. Received: dtype {dtype}")
@@ -281,8 +281,8 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         self._check(tuple(x.shape), x.dtype.name)
         single = len(x.shape) == len(shape) - 1
         x = x[None] if single else x
-        # A served graph checks no shapes by itself: it would answer for a scrambled signal.
-        if not in_forward_mode(x):  # which has no derivative of such a check
+        # A served graph checks no shapes on its own, and would accept a scrambled signal.
+        if not in_forward_mode(x):  # such a check has no forward derivative
             x = tf.ensure_shape(x, shape)
         x = tf.cast(x, self._precision)
         axis = self._signals.channel_axis(shape)
@@ -300,23 +300,23 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         return outputs[0] if plan.stacked else outputs
 
     def _arrange(self, plan: Plan, y: tf.Tensor) -> tf.Tensor:
-        """Stacked coefficients (batch, paths, *size), as the data format has them."""
+        """Stacked coefficients (batch, paths, *size), in the layout of the data format."""
         return self._signals.arrange(y)
 
     # Saving
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """The layer by its configuration.
+        """Pickle the layer by its configuration.
 
-        Keras pickles an archive with the time of day in it, so that a cache of transformed data, as
-        joblib's for the steps of a pipeline, would never know the layer again.
+        Keras pickles an archive that contains the time of day. So a cache of transformed data, such
+        as joblib's for the steps of a pipeline, would never recognise the layer.
         """
         return keras.saving.deserialize_keras_object, (keras.saving.serialize_keras_object(self),)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "ScatteringLayer":
         """The layer that `get_config` describes."""
-        # Here, since Keras would make a TypeError of what is wrong with an argument.
+        # Keras would turn an error about an argument into a TypeError.
         try:
             return cls(**config)
         except (KeyError, TypeError) as error:
@@ -336,7 +336,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             ) from error
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments the layer was made with."""
+        """The arguments of the layer."""
         return {
             **super().get_config(),
             "data_format": self.data_format,

@@ -5,14 +5,14 @@ from typing import Any
 import keras
 import numpy as np
 
-_ROUNDING = 1e-5  # of filters that were designed on other machines, relative to the largest value
+_ROUNDING = 1e-5  # of filters designed on other machines, relative to the largest value
 
 
 class Filter(keras.Variable):
-    """Filters or averages of a layer, which nothing but the layer's arguments can change.
+    """Filters or averages of a layer, which only the layer's arguments can change.
 
-    Files of weights and `set_weights` may hold the filters of other arguments. A layer that took
-    them would compute another transform than its arguments say.
+    Files of weights and `set_weights` may hold the filters of other arguments. With these, a layer
+    would compute another transform than its arguments state.
     """
 
     def assign(self, value: Any) -> Any:

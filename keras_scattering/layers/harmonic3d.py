@@ -20,42 +20,44 @@ class HarmonicScattering3D(ScatteringLayer):
       S_1 x = \sum_u (U_{j,l} x)^q \quad S_2 x = \sum_u (U_{j_2,l} U_{j_1,l} x)^q$$
 
     with $\hat\psi_{j,l,m}(\omega) = c_l (|\omega| \sigma_j)^l e^{-|\omega|^2 \sigma_j^2 / 2}
-    Y_{l,m}(\omega / |\omega|)$, sigma_j = sigma_0 2**j, j = 0..J, l = 0..L, j2 > j1, omega in
-    radians/sample, sums over the voxels u of the box, which is taken as periodic.
+    Y_{l,m}(\omega / |\omega|)$, sigma_j = sigma_0 2**j, j = 0..J, l = 0..L, j2 > j1, and omega in
+    radians/sample. The sums run over the voxels u of the box. The layer treats the box as periodic.
 
     Args:
         J: log2 of the ratio of the largest to the smallest scale; from 1 to 20.
         L: Largest angular degree l; from 1 to 128.
         sigma_0: Width of the smallest scale, in samples.
         max_order: 1 or 2.
-        rotation_covariant: Whether to sum over m, which makes the coefficients invariant to
-            rotation; if not, m = -l alone is taken.
+        rotation_covariant: True sums over m, which makes the coefficients invariant to rotation.
+            False takes only m = -l.
         integral_powers: Powers q, positive.
         data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
-        **kwargs: Of `keras.layers.Layer`. With `dtype="float64"` all is computed in double
-            precision; under a mixed policy in float32, and returned in the compute dtype. And
-            `jit_compile`: True to compute by XLA, side by side on all cores, which is faster and
-            takes some seconds at the first call and for each new size of the batch; False by
-            default, since servers may refuse what XLA must compile. `fft`: `"matrix"` for LiteRT
-            and ONNX, where the batch is computed at once; `"native"`, the default, is what to train
-            with. Volumes are transformed by products of real matrices in both.
+        **kwargs: Arguments of `keras.layers.Layer`, `jit_compile` and `fft`. With `dtype="float64"`
+            the layer computes in double precision. Under a mixed policy it computes in float32, and
+            returns the compute dtype. `jit_compile=True` computes by XLA, side by side on all
+            cores. This is faster, but takes some seconds at the first call and for each new batch
+            size. The default is False, since servers may refuse graphs that XLA must compile.
+            `fft="matrix"` is for LiteRT and ONNX, and computes the whole batch at once.
+            `fft="native"`, the default, is the choice for training. Both transform volumes by
+            products of real matrices.
 
     Input shape:
-        `(batch, depth, height, width)`, axes z, y, x, or with `channels` at the end, or at position
-        1 with channels first. A single volume without its batch axis is taken as such where no
-        other reading is possible.
+        `(batch, depth, height, width)`, with axes z, y, x. `channels` may follow at the end, or at
+        position 1 with channels first. The layer also takes a single volume without its batch axis,
+        where the shape permits no other reading.
 
     Output shape:
-        `(batch, P, L + 1, R)`: P = (J + 1) + J (J + 1) / 2 paths over scales (J + 1 of them of the
-        first order), L + 1 degrees, R powers. With channels `(batch, P, L + 1, channels * R)`,
-        power r of channel c at c * R + r. With channels first, the last axis comes at position 1.
+        `(batch, P, L + 1, R)` with P = (J + 1) + J (J + 1) / 2 paths over scales, L + 1 degrees and
+        R powers. J + 1 of the paths are of the first order. With channels the shape is
+        `(batch, P, L + 1, channels * R)`, and power r of channel c is at c * R + r. With channels
+        first, the last axis moves to position 1.
 
     Raises:
-        ValueError: For an argument outside of what is stated here; and, when the layer is built,
-            for a volume of unknown size or of another rank.
+        ValueError: For an argument with a value not stated here. When the layer is built, also for
+            a volume of unknown size or of another rank.
 
-    Metadata (`meta()`), one row for each of the P paths: `order`, `n1`, `j1`, `n2`, `j2`; the index
-    of a scale is the scale itself.
+    Metadata (`meta()`), one row for each of the P paths: `order`, `n1`, `j1`, `n2`, `j2`. The index
+    of each scale is the scale itself.
 
     Example:
 
@@ -93,7 +95,7 @@ class HarmonicScattering3D(ScatteringLayer):
         self.max_order = _validate.one_of("max_order", max_order, (1, 2))
         self.rotation_covariant = _validate.boolean("rotation_covariant", rotation_covariant)
         self.integral_powers = _validate.positives("integral_powers", integral_powers)
-        # The wavelets are powers of |omega| sigma_j, and these must not overflow.
+        # The wavelets contain powers of |omega| sigma_j, which must not overflow.
         largest = math.log10(math.pi * math.sqrt(3) * self.sigma_0) + self.J * math.log10(2)
         if max(self.L, 2) * largest > 300:
             raise ValueError(
@@ -114,13 +116,13 @@ class HarmonicScattering3D(ScatteringLayer):
         )
 
     def _arrange(self, plan: Plan, y: tf.Tensor) -> tf.Tensor:
-        """Rows are paths by degrees, and powers come last."""
+        """Coefficients (batch, paths, degrees, powers), in the layout of the data format."""
         powers, paths, degrees = plan.outputs[0]
         y = tf.reshape(y, (-1, paths, degrees, powers))
         return y if self.data_format == "channels_last" else tf.transpose(y, (0, 3, 1, 2))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments the layer was made with."""
+        """The arguments of the layer."""
         return {
             **super().get_config(),
             "J": self.J,

@@ -17,52 +17,54 @@ class Scattering1D(ScatteringLayer):
     $$S_0 x = x * \phi \quad S_1 x(n_1) = |x * \psi_{n_1}| * \phi \quad
       S_2 x(n_1, n_2) = ||x * \psi_{n_1}| * \psi_{n_2}| * \phi$$
 
-    with Morlet wavelets psi of centre frequency xi and width sigma, all n1, and all (n1, n2) whose
-    scales satisfy j2 > j1; phi is a Gaussian low-pass, whose deviation in time is T / (0.2 pi)
-    samples. Convolutions are periodic on the padded signal. Wavelets are normalised in l1, so that
-    |S x| never exceeds max |x|.
+    with Morlet wavelets psi of centre frequency xi and width sigma, for all n1, and for all
+    (n1, n2) whose scales satisfy j2 > j1. phi is a Gaussian low-pass with a deviation in time of
+    T / (0.2 pi) samples. Convolutions are periodic on the padded signal. The wavelets have unit l1
+    norm, so |S x| never exceeds max |x|.
 
     Args:
         J: log2 of the largest scale, in samples; from 1 to 62.
-        Q: Wavelets an octave, of the first order or as a pair of the first and second; at most
+        Q: Wavelets per octave, of the first order or as a pair of the first and second; at most
             256.
         T: Scale of the average in samples, which sets the width of its Gaussian window: 1.6 T is
-            one standard deviation, 3.7 T the width at half height. A number from 1 to the signal's
-            size, None for 2**J, `"global"` for the mean over the whole padded signal, `"signal"`
-            for the mean over the signal alone (of what `T=0` returns), or 0 for no average.
-        stride: Step between output samples, a power of two of at most 2**floor(log2 T), which is
-            what None stands for.
+            one standard deviation, 3.7 T the width at half height. `T` is a number from 1 to the
+            signal's size, None for 2**J, or 0 for no average. `"global"` takes the mean over the
+            whole padded signal. `"signal"` takes the mean of the output of `T=0` over the samples
+            of the signal alone.
+        stride: Step between output samples, a power of two of at most 2**floor(log2 T). None takes
+            the largest.
         max_order: 1 or 2.
-        padding: How the signal goes on beyond its ends: `"reflect"` (the end samples not
+        padding: Kind of padding beyond the signal's ends: `"reflect"` (the end samples not
             repeated), `"symmetric"` (repeated), `"zero"`, `"periodic"` (to the next multiple of
-            2**J), or `"none"`: the signal is taken as periodic, its size a multiple of 2**J, and
-            nothing is trimmed.
+            2**J), or `"none"`. `"none"` treats the signal as periodic and trims nothing; the
+            signal's size must be a multiple of 2**J.
         data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
-        **kwargs: Of `keras.layers.Layer`. With `dtype="float64"` all is computed in double
-            precision; under a mixed policy in float32, and returned in the compute dtype. And
-            `jit_compile`: True to compute by XLA, side by side on all cores, which is faster and
-            takes some seconds at the first call and for each new size of the batch; False by
-            default, since servers may refuse what XLA must compile. `fft`: `"matrix"` to transform
-            by real matrix products, for LiteRT and ONNX, which have no FFTs of complex signals;
-            `"native"`, the default, is faster for batches, and what to train with.
+        **kwargs: Arguments of `keras.layers.Layer`, `jit_compile` and `fft`. With `dtype="float64"`
+            the layer computes in double precision. Under a mixed policy it computes in float32, and
+            returns the compute dtype. `jit_compile=True` computes by XLA, side by side on all
+            cores. This is faster, but takes some seconds at the first call and for each new batch
+            size. The default is False, since servers may refuse graphs that XLA must compile.
+            `fft="matrix"` transforms by real matrix products, for LiteRT and ONNX, which have no
+            FFTs of complex signals. `fft="native"`, the default, is faster for batches, and is the
+            choice for training.
 
     Input shape:
         `(batch, time)` or `(batch, time, channels)`; with channels first `(batch, channels, time)`.
-        A single signal without its batch axis is taken as such where no other reading is
-        possible, as in `dataset.map(layer)` before batching.
+        The layer also takes a single signal without its batch axis, where the shape permits no
+        other reading, as in `dataset.map(layer)` before batching.
 
     Output shape:
-        With K paths, `(batch, time', K)` or `(batch, time', channels * K)`, path k of channel c at
-        c * K + k; channels and paths come before time with channels first. For `T="global"`
-        and `"signal"`, `(batch, K)` or `(batch, channels * K)`. For `T=0` a list with one tensor a
+        With K paths, `(batch, time', K)` or `(batch, time', channels * K)`. Path k of channel c is
+        at c * K + k. With channels first, channels and paths come before time. For `T="global"` and
+        `"signal"`, `(batch, K)` or `(batch, channels * K)`. For `T=0` a list with one tensor per
         path, `(batch, time_j)` or `(batch, time_j, channels)`, sampled every 2**j samples.
 
     Raises:
-        ValueError: For an argument outside of what is stated here; and, when the layer is built,
-            for a signal shorter than 2**J or than T, of unknown size, or of another rank.
+        ValueError: For an argument with a value not stated here. When the layer is built, also for
+            a signal shorter than 2**J or than T, of unknown size, or of another rank.
 
-    Metadata (`meta()`): `order`, `n1`, `j1`, `xi1`, `sigma1`, `n2`, `j2`, `xi2`, `sigma2`;
-    frequencies and widths in cycles/sample, with `meta(sampling_rate)` in Hz and seconds too.
+    Metadata (`meta()`): `order`, `n1`, `j1`, `xi1`, `sigma1`, `n2`, `j2`, `xi2`, `sigma2`.
+    Frequencies and widths are in cycles/sample. `meta(sampling_rate)` adds Hz and seconds.
 
     Example:
 
@@ -113,7 +115,7 @@ class Scattering1D(ScatteringLayer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments the layer was made with."""
+        """The arguments of the layer."""
         return {
             **super().get_config(),
             "J": self.J,

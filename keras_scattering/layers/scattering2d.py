@@ -17,49 +17,51 @@ class Scattering2D(ScatteringLayer):
     $$S_0 x = x * \phi \quad S_1 x(n_1) = |x * \psi_{n_1}| * \phi \quad
       S_2 x(n_1, n_2) = ||x * \psi_{n_1}| * \psi_{n_2}| * \phi$$
 
-    with Morlet wavelets psi of scale 2**j, j = 0..J-1, and angle theta_l, l = 0..L-1, filter index
-    n = j L + l; all n1, and all (n1, n2) with j2 > j1. The wavelet's frequency is
-    (3 pi / 4) / 2**j radians/sample, its envelope a Gaussian of deviation 0.8 * 2**j samples along
-    theta and L / 4 times that across. phi is a Gaussian of deviation 0.8 * 2**(J - 1).
+    with Morlet wavelets psi of scale 2**j, j = 0..J-1, and angle theta_l, l = 0..L-1. Filter index
+    n is j L + l. The paths are all n1, and all (n1, n2) with j2 > j1. A wavelet has the frequency
+    (3 pi / 4) / 2**j radians/sample. Its envelope is a Gaussian of deviation 0.8 * 2**j samples
+    along theta, and L / 4 times as much across. phi is a Gaussian of deviation 0.8 * 2**(J - 1)
+    samples.
 
     Args:
         J: log2 of the largest scale, in samples; from 1 to 62.
         L: Number of angles in a half turn, at most 256.
-        T: None for averages of the scale 2**J, with the Gaussian window phi; `"global"` for the
-            mean over the whole padded image; `"signal"` for the mean over the image alone (of
-            what `T=0` returns); or 0 for no average.
-        stride: Step between output samples on both axes, a power of two of at most 2**J, which is
-            what None stands for.
+        T: None for averages of the scale 2**J, with the Gaussian window phi, or 0 for no average.
+            `"global"` takes the mean over the whole padded image. `"signal"` takes the mean of the
+            output of `T=0` over the samples of the image alone.
+        stride: Step between output samples on both axes, a power of two of at most 2**J. None takes
+            the largest.
         max_order: 1 or 2.
-        padding: How the image goes on beyond its edges: `"reflect"` (the edge samples not
+        padding: Kind of padding beyond the image's edges: `"reflect"` (the edge samples not
             repeated), `"symmetric"` (repeated), `"zero"`, `"periodic"` (to the next multiple of
-            2**J), or `"none"`: the image is taken as periodic, its sizes multiples of 2**J, and
-            nothing is trimmed.
+            2**J), or `"none"`. `"none"` treats the image as periodic and trims nothing; height and
+            width must be multiples of 2**J.
         data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
-        **kwargs: Of `keras.layers.Layer`. With `dtype="float64"` all is computed in double
-            precision; under a mixed policy in float32, and returned in the compute dtype. And
-            `jit_compile`: True to compute by XLA, side by side on all cores, which is faster and
-            takes some seconds at the first call and for each new size of the batch; False by
-            default, since servers may refuse what XLA must compile. `fft`: `"matrix"` to transform
-            by real matrix products, for LiteRT and ONNX, which have no FFTs of complex signals;
-            `"native"`, the default, is faster for batches, and what to train with.
+        **kwargs: Arguments of `keras.layers.Layer`, `jit_compile` and `fft`. With `dtype="float64"`
+            the layer computes in double precision. Under a mixed policy it computes in float32, and
+            returns the compute dtype. `jit_compile=True` computes by XLA, side by side on all
+            cores. This is faster, but takes some seconds at the first call and for each new batch
+            size. The default is False, since servers may refuse graphs that XLA must compile.
+            `fft="matrix"` transforms by real matrix products, for LiteRT and ONNX, which have no
+            FFTs of complex signals. `fft="native"`, the default, is faster for batches, and is the
+            choice for training.
 
     Input shape:
         `(batch, height, width)` or `(batch, height, width, channels)`; with channels first
-        `(batch, channels, height, width)`. A single image without its batch axis is taken as such
-        where no other reading is possible, as in `dataset.map(layer)` before batching.
+        `(batch, channels, height, width)`. The layer also takes a single image without its batch
+        axis, where the shape permits no other reading, as in `dataset.map(layer)` before batching.
 
     Output shape:
-        With K = 1 + J L + L**2 J (J - 1) / 2 paths, `(batch, height', width', K)` or
-        `(batch, height', width', channels * K)`, path k of channel c at c * K + k, where
-        height' = height // 2**J at the default stride; channels and paths come before height with
-        channels first. For `T="global"` and `"signal"`, `(batch, K)` or `(batch, channels * K)`.
-        For `T=0` a list with one tensor a path, `(batch, height_j, width_j)` or with channels,
-        sampled every 2**j.
+        There are K = 1 + J L + L**2 J (J - 1) / 2 paths. The shape is `(batch, height', width', K)`
+        or `(batch, height', width', channels * K)`, with height' = height // 2**J at the default
+        stride. Path k of channel c is at c * K + k. With channels first, channels and paths come
+        before height. For `T="global"` and `"signal"`, `(batch, K)` or `(batch, channels * K)`. For
+        `T=0` a list with one tensor per path, `(batch, height_j, width_j)` or with channels,
+        sampled every 2**j samples.
 
     Raises:
-        ValueError: For an argument outside of what is stated here; and, when the layer is built,
-            for an image smaller than 2**J, of unknown size, or of another rank.
+        ValueError: For an argument with a value not stated here. When the layer is built, also for
+            an image smaller than 2**J, of unknown size, or of another rank.
 
     Metadata (`meta()`): `order`, `n1`, `j1`, `theta1` (index of the angle), `angle1` (radians, from
     the vertical axis), and the same for the second order.
@@ -111,7 +113,7 @@ class Scattering2D(ScatteringLayer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments the layer was made with."""
+        """The arguments of the layer."""
         return {
             **super().get_config(),
             "J": self.J,

@@ -1,4 +1,4 @@
-"""What the axes of a layer's input and output mean."""
+"""The meaning of the axes of a layer's input and output."""
 
 import dataclasses
 import math
@@ -25,8 +25,8 @@ class Signals:
 
     Args:
         layer: Name of the layer's class, for messages.
-        rank: Axes of a signal.
-        axes: Their names, for messages.
+        rank: Number of axes of a signal.
+        axes: Names of these axes, for messages.
         data_format: "channels_last" or "channels_first".
     """
 
@@ -41,13 +41,13 @@ class Signals:
         return self.data_format == "channels_last"
 
     def channel_axis(self, shape: Shape) -> int | None:
-        """Where a batched input shape has its channels."""
+        """Position of the channels in a batched input shape; None without channels."""
         if len(shape) == self.rank + 1:
             return None
         return self.rank + 1 if self.channels_last else 1
 
     def size(self, shape: Shape) -> tuple[int, ...]:
-        """Size of the signals in a batched input shape, refused if it is not one."""
+        """Size of the signals in a batched input shape; refuses other shapes."""
         if len(shape) not in (self.rank + 1, self.rank + 2):
             channels = f"{self.axes}, channels" if self.channels_last else f"channels, {self.axes}"
             raise ValueError(
@@ -123,7 +123,7 @@ class Signals:
             )
 
     def with_channels(self, size: tuple[int, ...], channels: int) -> tuple[int, ...]:
-        """The shape of an output, batch aside."""
+        """The shape of an output without the batch."""
         return (*size, channels) if self.channels_last else (channels, *size)
 
     def split(self, x: tf.Tensor, shape: Shape) -> tf.Tensor:
@@ -136,11 +136,11 @@ class Signals:
         return tf.reshape(x, (-1, *x.shape[2:]))
 
     def arrange(self, y: tf.Tensor) -> tf.Tensor:
-        """Stacked coefficients (batch, paths, *size), as the data format has them."""
+        """Stacked coefficients (batch, paths, *size), in the layout of the data format."""
         return _moved(y, 0) if self.channels_last else y
 
     def merge(self, y: tf.Tensor, channels: int | None, stacked: bool) -> tf.Tensor:
-        """Merge the channels of an item: with the paths, if these are stacked."""
+        """Move channels from the batch to the item, merged with the paths if these are stacked."""
         if channels is None:
             return y
         y = tf.reshape(y, (-1, channels, *y.shape[1:]))

@@ -13,68 +13,72 @@ from keras_scattering.plans.timefrequency import log_frequency, plan_timefrequen
 
 @keras.saving.register_keras_serializable(package="keras_scattering")
 class TimeFrequencyScattering(ScatteringLayer):
-    r"""Joint time-frequency scattering: sees whether a pattern rises or falls in frequency.
+    r"""Joint time-frequency scattering: tells whether a pattern rises or falls in frequency.
 
     $$S_1 x(n_{fr}) = |(|x * \psi_{n_1}| * \phi_T) \circledast \psi_{n_{fr}}| \quad
       S_2 x(n_2, n_{fr}) = ||x * \psi_{n_1}| * \psi_{n_2} \circledast \psi_{n_{fr}}| * \phi_T
       \circledast \phi_F$$
 
-    where * convolves in time and the circled star along the log-frequency axis of the first-order
+    where * convolves in time, and the circled star along the log-frequency axis of the first-order
     wavelets n1. The filters along frequency are a low-pass (n_fr = 0, spin 0) and Morlet wavelets
-    of both signs: spin +1 answers to rising patterns, spin -1 to falling ones. Paths of
-    spin +1 and -1 are averaged along frequency by phi_F; those of spin 0 are not. phi_T and phi_F
-    are Gaussians of deviation T / (0.2 pi) samples and F / (0.2 pi) wavelets.
+    of both signs. Spin +1 responds to rising patterns, and spin -1 to falling patterns. phi_F
+    averages paths of spin +1 and -1 along frequency, but not paths of spin 0. phi_T and phi_F are
+    Gaussians of deviation T / (0.2 pi) samples and F / (0.2 pi) wavelets.
 
     Args:
         J: log2 of the largest scale in time, in samples; from 1 to 62.
         J_fr: log2 of the largest scale along frequency, in first-order wavelets; from 1 to 16.
-        Q: Wavelets an octave in time, of the first order or as a pair; at most 256.
+        Q: Wavelets per octave in time, of the first order or as a pair; at most 256.
         T: Scale of the average in time, in samples, which sets the width of its Gaussian window as
-            in `Scattering1D`: a number from 1 to the signal's size, None for 2**J, `"global"` for
-            the mean over the whole padded signal, `"signal"` for the mean over the signal alone
-            (of what `T=0` returns), or 0 for none.
-        stride: Output step in time, a power of two of at most 2**floor(log2 T), which is the
-            default.
-        Q_fr: Wavelets an octave along frequency, at most 256.
+            in `Scattering1D`. `T` is a number from 1 to the signal's size, None for 2**J, or 0 for
+            no average. `"global"` takes the mean over the whole padded signal. `"signal"` takes the
+            mean of the output of `T=0` over the samples of the signal alone.
+        stride: Output step in time, a power of two of at most 2**floor(log2 T). None takes the
+            largest.
+        Q_fr: Wavelets per octave along frequency, at most 256.
         F: Scale of the average along frequency, in first-order wavelets: a number from 1 to
-            2**J_fr, None for 2**J_fr, `"global"` for the mean over the whole padded axis, or 0.
-        stride_fr: Output step along frequency, likewise.
-        format: `"time"` lays the samples along frequency out as channels; `"joint"` gives each
-            path as a picture over time and log-frequency, which needs a local `F`, and leaves out
+            2**J_fr, None for 2**J_fr, or 0 for no average. `"global"` takes the mean over the whole
+            padded axis.
+        stride_fr: Output step along frequency, a power of two of at most 2**floor(log2 F). None
+            takes the largest.
+        format: `"time"` puts the samples along frequency into the axis of paths. `"joint"` returns
+            each path as an image over time and log-frequency. It needs a local `F`, and leaves out
             order 0.
-        padding: How the signal goes on beyond its ends, as in `Scattering1D`. A reflection runs
-            backwards and swaps the spins, which a mean over the padded signal (`T="global"`)
-            takes in: there `"zero"`, or `T="signal"`, tells rising from falling better.
+        padding: Kind of padding beyond the signal's ends, as in `Scattering1D`. A reflection runs
+            backwards and swaps the spins. The mean over the padded signal (`T="global"`) includes
+            it. There `padding="zero"`, or `T="signal"`, tells rising from falling better.
         data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
-        **kwargs: Of `keras.layers.Layer`. With `dtype="float64"` all is computed in double
-            precision; under a mixed policy in float32, and returned in the compute dtype. And
-            `jit_compile`: True to compute by XLA, side by side on all cores, which is faster and
-            takes some seconds at the first call and for each new size of the batch; False by
-            default, since servers may refuse what XLA must compile. `fft`: `"matrix"` to transform
-            by real matrix products, for LiteRT and ONNX, which have no FFTs of complex signals;
-            `"native"`, the default, is faster for batches, and what to train with.
+        **kwargs: Arguments of `keras.layers.Layer`, `jit_compile` and `fft`. With `dtype="float64"`
+            the layer computes in double precision. Under a mixed policy it computes in float32, and
+            returns the compute dtype. `jit_compile=True` computes by XLA, side by side on all
+            cores. This is faster, but takes some seconds at the first call and for each new batch
+            size. The default is False, since servers may refuse graphs that XLA must compile.
+            `fft="matrix"` transforms by real matrix products, for LiteRT and ONNX, which have no
+            FFTs of complex signals. `fft="native"`, the default, is faster for batches, and is the
+            choice for training.
 
     Input shape:
         `(batch, time)` or `(batch, time, channels)`; with channels first `(batch, channels, time)`.
-        A single signal without its batch axis is taken as such where no other reading is possible.
+        The layer also takes a single signal without its batch axis, where the shape permits no
+        other reading.
 
     Output shape:
         `format="time"`: `(batch, time', K)` or `(batch, time', channels * K)`.
         `format="joint"`: `(batch, time', frequency', K)` or with channels * K, ready for `Conv2D`.
-        Path k of channel c stands at c * K + k; that axis is the second with channels first. The
-        axis of time is absent for `T="global"` and `"signal"`. For `T=0` a list, one tensor a path,
-        each sampled at its own step.
+        Path k of channel c is at c * K + k. With channels first, the axis of paths is the second.
+        For `T="global"` and `"signal"` there is no time axis. For `T=0` the output is a list with
+        one tensor per path, each sampled at its own step.
 
     Raises:
-        ValueError: For an argument outside of what is stated here, first-order wavelets that do
-            not fit on the frequency axis of floor(((J + 1) Q + 8 F) / 2**J_fr) 2**J_fr samples;
-            and, when the layer is built, for a signal shorter than 2**J or than T, of unknown
-            size, or of another rank.
+        ValueError: For an argument with a value not stated here. Also if the first-order wavelets
+            do not fit on the frequency axis, of floor(((J + 1) Q + 8 F) / 2**J_fr) 2**J_fr samples.
+            When the layer is built, also for a signal shorter than 2**J or than T, of unknown size,
+            or of another rank.
 
-    Metadata (`meta()`): the columns of `Scattering1D`, and `n_fr`, `xi_fr`, `sigma_fr` (cycles a
-    first-order wavelet), `j_fr`, `spin`. `n1` is the position along frequency, -1 for pictures; the
-    columns of its wavelet are missing where it stands for a mean. With `meta(sampling_rate)`, what
-    is in cycles/sample is in Hz too, and scales in seconds.
+    Metadata (`meta()`): the columns of `Scattering1D`, and `n_fr`, `xi_fr`, `sigma_fr` (cycles per
+    first-order wavelet), `j_fr`, `spin`. `n1` is the position along frequency, or -1 for images.
+    The columns of its wavelet are missing where `n1` stands for a mean. `meta(sampling_rate)` adds
+    columns in Hz for those in cycles/sample, and scales in seconds.
 
     Example:
 
@@ -136,7 +140,7 @@ class TimeFrequencyScattering(ScatteringLayer):
         return plan_timefrequency(time, self._frequency, self._Q, self.format == "joint")
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments the layer was made with."""
+        """The arguments of the layer."""
         return {
             **super().get_config(),
             "J": self.J,

@@ -11,14 +11,14 @@ def in_seconds(plan: Plan, rate: float) -> dict[str, np.ndarray]:
     """Metadata with columns in Hz and seconds next to those in samples.
 
     Args:
-        plan: Of signals in time.
+        plan: A plan for signals in time.
         rate: Samples per second.
     """
     table = {}
     for name, column in plan.meta.items():
         table[name] = column.copy()
         kind, order = name.rstrip(string.digits), name.lstrip(string.ascii_letters)
-        if not order.isdigit():  # not a wavelet's in time
+        if not order.isdigit():  # not a column of wavelets in time
             continue
         if kind == "j":
             table[f"scale{order}_s"] = np.where(column < 0, np.nan, 2.0**column / rate)

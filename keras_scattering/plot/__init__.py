@@ -4,7 +4,7 @@ Each function draws into the axes that it is given, or into a new figure, and re
 """
 
 try:
-    import matplotlib as _matplotlib  # noqa: F401  # to say at once what is missing
+    import matplotlib as _matplotlib  # noqa: F401  # names the missing extra at once
 except ImportError as error:
     raise ImportError(
         "keras_scattering.plot needs matplotlib: "

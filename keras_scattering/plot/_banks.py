@@ -1,4 +1,4 @@
-"""Filter banks, in Fourier and as they are convolved with a signal."""
+"""Pictures of filter banks, in Fourier and in time or space."""
 
 import dataclasses
 from typing import Any
@@ -21,7 +21,7 @@ from keras_scattering.plot._shared import (
     rate_and_unit,
 )
 
-_BLUE, _ORANGE = "#0072B2", "#D55E00"  # told apart by all eyes (Okabe and Ito)
+_BLUE, _ORANGE = "#0072B2", "#D55E00"  # distinct for colour-blind readers (Okabe and Ito)
 _WIDTHS = 4.0  # a Gaussian is drawn this many deviations out
 _WAVELETS = (Scattering1D, TimeFrequencyScattering, Scattering2D)
 
@@ -37,21 +37,22 @@ def filter_bank(
     $$A(\omega) = |\hat\phi(\omega)|^2
       + \tfrac12 \sum_n |\hat\psi_n(\omega)|^2 + |\hat\psi_n(-\omega)|^2$$
 
-    In time, each filter's part of the sum over a logarithmic axis of frequency. In the plane the
-    sum in grey, and one line around each wavelet where it falls to half of its peak.
+    For signals in time, it draws each filter's term of the sum over a logarithmic frequency axis.
+    For images, it draws the sum in grey, and a contour where each wavelet falls to half of its
+    peak.
 
     Args:
         layer: A built `Scattering1D`, `TimeFrequencyScattering` or `Scattering2D`.
-        order: 1 or 2: which order's wavelets, in time.
-        sampling_rate: Samples a second, for an axis in Hz; in time only.
+        order: Order of the wavelets, 1 or 2. It makes no difference for images.
+        sampling_rate: Samples per second, for an axis in Hz; only for signals in time.
         ax: Axes to draw into; None for a new figure.
 
     Returns:
         The axes.
 
     Raises:
-        ValueError: For a layer of another kind or not built, or an argument outside of what is
-            stated here.
+        ValueError: For a layer of another kind or not built, or an argument with a value not stated
+            here.
 
     Example:
 
@@ -73,7 +74,7 @@ def filter_bank(
 
 
 def _bank_in_time(ax: Any, bank: MorletBank1D, rate: float, unit: str) -> Any:
-    # Fine enough to be smooth at the lowest frequencies too.
+    # A fine grid makes the curves smooth at the lowest frequencies too.
     bank = dataclasses.replace(bank, N=max(bank.N, min(128 * 2**bank.J, 2**16)))
     half = bank.N // 2
     omega = np.arange(half + 1) / bank.N * rate
@@ -125,23 +126,24 @@ def wavelets(
     sampling_rate: float | None = None,
     ax: Any = None,
 ) -> Any:
-    """Draw a layer's wavelets as they are convolved with the signal.
+    """Draw a layer's wavelets in time or space.
 
-    In time, one wavelet an octave above the other, real part and modulus, each to its own height.
-    In the plane the real parts, a row for each scale and a column for each angle.
+    For signals in time, it draws the real part and the modulus of one wavelet per octave, each
+    relative to its peak. For images, it draws the real parts, with one row per scale and one column
+    per angle.
 
     Args:
         layer: A built `Scattering1D`, `TimeFrequencyScattering` or `Scattering2D`.
-        order: 1 or 2: which order's wavelets, in time.
-        sampling_rate: Samples a second, for axes in seconds and Hz; in time only.
+        order: Order of the wavelets, 1 or 2. It makes no difference for images.
+        sampling_rate: Samples per second, for axes in seconds and Hz; only for signals in time.
         ax: Axes to draw into; None for a new figure.
 
     Returns:
         The axes.
 
     Raises:
-        ValueError: For a layer of another kind or not built, or an argument outside of what is
-            stated here.
+        ValueError: For a layer of another kind or not built, or an argument with a value not stated
+            here.
 
     Example:
 
@@ -216,5 +218,5 @@ def _legend_above(ax: Any) -> None:
 
 
 def _scale_colors(count: int) -> list[Any]:
-    """One colour a scale, from dark to light."""
+    """One colour per scale, from dark to light."""
     return [plt.get_cmap("viridis")(i / max(count - 1, 1) * 0.9) for i in range(count)]

@@ -1,4 +1,4 @@
-"""Coefficients of images."""
+"""Pictures of the coefficients of images."""
 
 from typing import Any
 
@@ -19,21 +19,22 @@ def discs(
 ) -> Any:
     """Draw the coefficients of an image at one position as discs: first and second order.
 
-    A disc is the plane of spatial frequencies. Rings are scales, the finest outside; sectors are
-    angles, drawn on both sides since a real image does not tell them apart. In the second order
-    each sector of (scale, angle) 1 is divided into rings by scale 2 and into sectors by angle 2.
-    An angle is that in which a wavelet oscillates: an edge lights the sectors across it.
+    A disc is the plane of spatial frequencies. Rings are scales, with the finest scale outside.
+    Sectors are angles. Each angle has sectors on two opposite sides, since the two have the same
+    coefficients for a real image. In the second order, each first-order sector is divided into
+    rings by the second scale, and into sectors by the second angle. The angle is the direction in
+    which a wavelet oscillates, so an edge lights the sectors across it.
 
     Args:
         layer: A built `Scattering2D`, of order 2 for two discs.
-        coefficients: What the layer returns for one image without channels, batch aside:
-            `(height', width', K)`, `(K, height', width')` with channels first, or `(K,)` for a
-            mean over all (`T="global"` or `"signal"`).
+        coefficients: The layer's output for one image without channels, without the batch axis:
+            `(height', width', K)`, `(K, height', width')` with channels first, or `(K,)` for
+            `T="global"` or `"signal"`.
         position: Row and column of the output; None for the middle.
-        axes: One axes for each order, a sequence; None for a new figure.
+        axes: A sequence with one axes per order; None for a new figure.
 
     Returns:
-        An array of axes, one for each order.
+        An array with one axes per order.
 
     Raises:
         ValueError: For a layer of another kind or not built, coefficients of another shape, a
@@ -64,7 +65,7 @@ def discs(
     axes = axes_or_new(axes, layer.max_order)
     for order, ax in enumerate(axes, start=1):
         paths = np.flatnonzero(meta["order"] == order)
-        # Both sides of a path have its value.
+        # The wedges on both sides have the path's value.
         wedges = [wedge for path in paths for wedge in _wedges(layer, meta, int(path))]
         disc = PatchCollection(wedges, cmap=HEAT, edgecolor="face", linewidth=0.2)
         disc.set_array(np.repeat(values[paths], 2))
@@ -88,10 +89,10 @@ def discs(
 
 
 def _wedges(layer: Scattering2D, meta: dict[str, np.ndarray], path: int) -> list[Wedge]:
-    """Where a path stands in its disc of radius 1, on both sides."""
+    """The two wedges of a path, on opposite sides of a disc of radius 1."""
     ring, turn = 1 / layer.J, 180 / layer.L
     j1, j2, theta2 = (int(meta[name][path]) for name in ("j1", "j2", "theta2"))
-    # Angles of wavelets run from the axis of rows, which points down, to that of columns.
+    # Angles of wavelets run from the vertical axis, which points down, to the horizontal axis.
     outer, low, width = 1 - j1 * ring, 90 - np.degrees(meta["angle1"][path]) - turn / 2, ring
     if j2 >= 0:
         width, turn = ring / (layer.J - 1 - j1), turn / layer.L

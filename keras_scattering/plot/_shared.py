@@ -1,4 +1,4 @@
-"""What all pictures need: axes, units, and coefficients of one signal."""
+"""Helpers of all pictures: axes, units, and coefficients of one signal."""
 
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ HEAT = "magma"
 
 
 def axes_or_new(axes: Any, count: int | None = None) -> Any:
-    """The axes given, or those of a new figure: one, or an array of `count`."""
+    """The given axes, or those of a new figure: one axes, or an array of `count`."""
     if count is None:
         return plt.subplots(layout="constrained")[1] if axes is None else axes
     if axes is None:
@@ -26,7 +26,7 @@ def axes_or_new(axes: Any, count: int | None = None) -> Any:
 
 
 def need(layer: Any, function: str, kinds: tuple[type, ...]) -> None:
-    """Refuse a layer that is of none of the kinds, or not built."""
+    """Refuse a layer of another kind, and a layer that is not built."""
     if not isinstance(layer, kinds):
         names = ", ".join(kind.__name__ for kind in kinds)
         raise ValueError(
@@ -37,20 +37,20 @@ def need(layer: Any, function: str, kinds: tuple[type, ...]) -> None:
 
 
 def rate_and_unit(layer: ScatteringLayer, sampling_rate: float | None) -> tuple[float, str]:
-    """Samples a unit of time, and the unit of frequency."""
+    """Samples per unit of time, and the unit of frequency."""
     if sampling_rate is None:
         return 1.0, "cycles/sample"
-    layer.meta(sampling_rate)  # which says what is allowed
+    layer.meta(sampling_rate)  # refuses bad rates
     return float(sampling_rate), "Hz"
 
 
 def time_axis(layer: ScatteringLayer) -> TimeAxis:
-    """The padded axis that a built layer of signals in time works on."""
+    """The padded time axis of a built layer."""
     return cast(TimeAxis, layer._built("plot").plan.grid)
 
 
 def of_one_signal(layer: ScatteringLayer, coefficients: Any) -> np.ndarray:
-    """Coefficients of one signal with the paths last, or an error."""
+    """Coefficients of one signal, with the paths last; refuses other shapes."""
     built = layer._built("plot")
     if not built.plan.stacked:
         raise ValueError(
@@ -69,10 +69,10 @@ def of_one_signal(layer: ScatteringLayer, coefficients: Any) -> np.ndarray:
 
 
 def number(x: float) -> str:
-    """Three digits, with a minus sign that is no hyphen."""
+    """A number with three digits, and with a minus sign in place of a hyphen."""
     return (f"{x:.3g}" if abs(x) < 1000 else f"{x:.0f}").replace("-", "−")
 
 
 def degrees(angle: float) -> str:
-    """An angle in radians, for a label."""
+    """An angle in radians, as a label in degrees."""
     return f"{number(np.degrees(angle))}°"

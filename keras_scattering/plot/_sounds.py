@@ -1,4 +1,4 @@
-"""Coefficients of signals in time."""
+"""Pictures of the coefficients of signals in time."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -25,14 +25,14 @@ def scattergram(
     sampling_rate: float | None = None,
     ax: Any = None,
 ) -> Any:
-    """Draw the first order of a signal over time and frequency.
+    """Draw the first-order coefficients of a signal over time and frequency.
 
     Args:
         layer: A built `Scattering1D` with a local average (`T` None or a number).
-        coefficients: What the layer returns for one signal without channels, batch aside:
-            `(time', K)`, or `(K, time')` with channels first. Or a function of them, such as their
-            logarithm.
-        sampling_rate: Samples a second, for axes in seconds and Hz.
+        coefficients: The layer's output for one signal without channels, without the batch axis:
+            `(time', K)`, or `(K, time')` with channels first. You may also pass a function of it,
+            such as its logarithm.
+        sampling_rate: Samples per second, for axes in seconds and Hz.
         ax: Axes to draw into; None for a new figure.
 
     Returns:
@@ -40,7 +40,7 @@ def scattergram(
 
     Raises:
         ValueError: For a layer of another kind or not built, coefficients of another shape, or an
-            argument outside of what is stated here.
+            argument with a value not stated here.
 
     Example:
 
@@ -67,7 +67,7 @@ def scattergram(
     meta = layer.meta()
     first = meta["order"] == 1
     step = 2**axis.log2_stride
-    # The first output sample that is not padding stands this far into the signal.
+    # Time of the first output sample that is not padding, in samples of the signal.
     start = -axis.left % step
     t = start + step * (np.arange(len(rows) + 1) - 0.5)
     t[0], t[-1] = min(t[0], 0), max(t[-1], axis.N)  # no blank strip at the signal's ends
@@ -96,21 +96,22 @@ def joint(
 ) -> Any:
     """Draw the second order of joint time-frequency scattering by spin.
 
-    The mean over time and frequency of all paths of one wavelet in time and one along frequency:
-    on the left those of spin -1, which answer to falling patterns, on the right those of spin +1.
+    Each cell is the mean over time and frequency for one wavelet in time and one along frequency.
+    The left picture has spin -1, which responds to falling patterns. The right picture has spin +1,
+    which responds to rising patterns.
 
     Args:
         layer: A built `TimeFrequencyScattering` with an average in time (`T` not 0).
-        coefficients: What the layer returns for one signal without channels, batch aside.
-        sampling_rate: Samples a second, for rates in Hz.
-        axes: Two axes, a sequence; None for a new figure.
+        coefficients: The layer's output for one signal without channels, without the batch axis.
+        sampling_rate: Samples per second, for rates in Hz.
+        axes: A sequence of two axes; None for a new figure.
 
     Returns:
         An array of two axes.
 
     Raises:
         ValueError: For a layer of another kind or not built, coefficients of another shape, the
-            wrong number of axes, or an argument outside of what is stated here.
+            wrong number of axes, or an argument with a value not stated here.
 
     Example:
 
@@ -159,7 +160,7 @@ def joint(
 
 
 def _log_edges(centres: Iterable[float]) -> np.ndarray:
-    """Edges of cells on a logarithmic axis, half-way between their centres."""
+    """Edges of cells on a logarithmic axis, half-way between the centres."""
     log = np.log(np.asarray(centres))
     if len(log) == 1:
         return np.exp([log[0] - 0.5, log[0] + 0.5])

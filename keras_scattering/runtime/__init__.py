@@ -1,4 +1,4 @@
-"""Who computes what, and when: parts of a batch, threads, XLA clusters, recomputed gradients.
+"""Where and when to compute: parts of a batch, threads, XLA clusters, recomputed gradients.
 
-Nothing here knows of wavelets: all of it holds for any function of signals, item by item.
+Nothing here knows of wavelets. All of it applies to any function of signals, item by item.
 """

@@ -1,12 +1,12 @@
-"""A batch, a few signals at a time: in an ordinary graph, or as XLA clusters.
+"""Batches computed a few signals at a time: in an ordinary graph, or as XLA clusters.
 
-The signals of a part of the batch fit in a processor's cache, and neither memory nor the graph
-grows with the batch. On a CPU each core takes a part of its own. Volumes are the exception: their
-operations are large enough to be divided.
+The signals of one part of the batch fit in a processor's cache. Neither their memory nor the graph
+grows with the batch. On a CPU each core computes a part of its own. Volumes are the exception,
+since all threads can share each of their large operations.
 
-XLA fuses the passes over memory of which an ordinary graph has many. But its CPU runtime does
-nearly one thing after the other: what it compiles as a whole keeps little more than one core busy.
-So the parts of the batch are clusters, and TensorFlow runs them side by side.
+An ordinary graph makes many passes over memory, and XLA fuses them. But XLA's CPU runtime computes
+nearly one operation after the other, so a single cluster keeps little more than one core busy.
+Therefore each part of the batch is a cluster, and TensorFlow runs the clusters side by side.
 """
 
 import dataclasses
@@ -29,27 +29,27 @@ from keras_scattering.runtime.parts import (
 )
 from keras_scattering.runtime.tensorflow_internals import in_forward_mode, map_on_threads
 
-# Real samples of the largest set of signals of a part: their temporaries fit in a cache. Images
-# are computed in smaller pieces, which are joined again. In XLA clusters a quarter of the samples
-# took no longer, at half of the temporaries.
+# Real samples of the largest set of signals of a part, whose temporaries fit in a cache. Images
+# are computed in smaller pieces, and then joined. In XLA clusters a quarter of the samples took no
+# longer, and halved the temporaries.
 WORKING_SET = 2**20
 _IMAGES_WORKING_SET = 2**19
 _CLUSTER_WORKING_SET = 2**18
-# Eagerly every operation has a cost of its own, so that larger parts pay.
+# In eager calls each operation has a fixed cost, so larger parts are faster.
 _EAGER_WORKING_SET = 2**24
-_ANY = 2**31 - 1  # items: as many as there are
+_ANY = 2**31 - 1  # items per part, without a limit
 
 
 class Batched:
     """A function of signals, computed for a batch in the way that suits its size and the device.
 
     Args:
-        function: Of the signals of a part and of tensors that all share, item by item.
-        outputs: Tensors that it gives.
-        samples: Of the largest set of signals that it has at once, for one item.
-        mode: How it computes, as far as that is known before the batch is.
-        images: Whether operations are many and short enough for each to run on one thread, with
-            transforms that a thread takes a few paths of at a time.
+        function: A function of the signals of a part, item by item, and of shared tensors.
+        outputs: Number of tensors that it returns.
+        samples: Samples of the largest set of signals that it holds at once, for one item.
+        mode: The mode of computation, without the flags that depend on the batch.
+        images: Whether operations are many and short, so that one thread computes each of them, a
+            few paths at a time.
         divided: Whether operations are so large that all threads should share each of them.
     """
 
@@ -70,20 +70,20 @@ class Batched:
         self._graphs: dict[Task, Callable] = {}
         self._recomputed = Recomputed(Task(function, outputs), self._deal)
 
-    @tf.autograph.experimental.do_not_convert  # there is nothing to convert, at a cost
+    @tf.autograph.experimental.do_not_convert  # a conversion costs time and changes nothing
     def __call__(self, x: tf.Tensor, shared: Tensors) -> list[tf.Tensor]:
-        """What the function makes of signals (batch, *size)."""
-        if in_forward_mode(x):  # parts have no derivative in it
+        """The function's results for signals (batch, *size)."""
+        if in_forward_mode(x):  # parts have no forward derivative
             return self._function(dataclasses.replace(self._mode, xla=False), [x], shared)
         if not self._mode.xla:
-            # There is nothing to deal out, and nothing to gain from computing it anew.
+            # One part needs no loop, and gains nothing from computing it anew for its gradient.
             whole = len(x) <= self._most() if tf.executing_eagerly() else x.shape[0] == 1
             if whole or self._mode.matrix:  # the runtimes for matrices have no loops
                 return self._function(self._mode, [x], shared)
         return self._recomputed([x], shared)
 
     def _items(self, working_set: int) -> int:
-        """How many items make a working set: a power of two, which divides most batches."""
+        """Number of items per working set, a power of two, which divides most batches."""
         return 2 ** int(math.log2(max(1, working_set // self._samples)))
 
     def _most(self) -> int:
@@ -93,9 +93,9 @@ class Batched:
         return self._items(_IMAGES_WORKING_SET if self._images else WORKING_SET)
 
     def _deal(self, task: Task, items: Tensors, shared: Tensors) -> list[tf.Tensor]:
-        """Carry out a task for a batch.
+        """Compute a task for a batch.
 
-        Its graph is made once, for any batch, and called by all graphs that need it.
+        The first call makes the task's graph, for any batch. All graphs that need it call it.
         """
         if tf.executing_eagerly() and not self._mode.xla:
             part = functools.partial(self._part, task, self._mode, shared)
@@ -115,7 +115,7 @@ class Batched:
         return task.function(mode, items, shared)
 
     def _ways(self, task: Task, items: Tensors, shared: Tensors) -> list[tf.Tensor]:
-        """In an ordinary graph."""
+        """Compute a task in an ordinary graph."""
         usual = traced(functools.partial(self._part, task, self._mode, shared), items)
         if self._divided:
             return self._loop(task, usual, items, self._most())
@@ -126,9 +126,9 @@ class Batched:
         return self._way(task, usual, on_thread, items, self._most())
 
     def _clusters(self, task: Task, items: Tensors, shared: Tensors) -> list[tf.Tensor]:
-        """By XLA clusters, within which a loop takes a few items at a time.
+        """Compute a task by XLA clusters, each with a loop over a few items at a time.
 
-        Each is compiled once for each size that a part of a batch has.
+        XLA compiles one cluster per size of the parts.
         """
         part = functools.partial(self._part, task, self._mode, shared)
         most = self._items(_CLUSTER_WORKING_SET)
@@ -141,14 +141,17 @@ class Batched:
         return self._way(task, graph, graph, items, _ANY)
 
     def _loop(self, task: Task, function: Callable, items: Tensors, most: int) -> list[tf.Tensor]:
-        """Parts of at most so many items, in turn."""
+        """Compute parts of at most `most` items, in turn."""
         apply = functools.partial(in_turn, function, outputs=task.outputs)
         return in_equal_parts(apply, items, most, total=task.total)
 
     def _way(
         self, task: Task, usual: Callable, on_thread: Callable, items: Tensors, most: int
     ) -> list[tf.Tensor]:
-        """The way that suits the device and the batch, with at most so many items in a part."""
+        """Compute a batch in the way that suits it and the device.
+
+        Each part has at most `most` items.
+        """
         on_threads = functools.partial(map_on_threads, on_thread)
         loop = functools.partial(in_turn, usual, outputs=task.outputs)
         return choose(

@@ -1,8 +1,8 @@
-"""Gradients of our own, and functions of a batch whose gradients compute anew what they need.
+"""Custom gradients, and functions of a batch whose gradients recompute intermediate tensors.
 
-TensorFlow cannot know that a custom gradient will never be used. It keeps it, in operations around
-those that it belongs to, and traces and writes it once more for a SavedModel. So a custom gradient
-stands in a graph only where something may ask for it.
+TensorFlow cannot know that nobody will use a custom gradient. It keeps the gradient in additional
+operations, and traces and writes it once more for a SavedModel. So the package puts a custom
+gradient into a graph only where something may ask for it.
 """
 
 import contextlib
@@ -23,19 +23,19 @@ _WANTED = contextvars.ContextVar("_WANTED", default=True)
 
 Tensors = Sequence[tf.Tensor]
 Function = Callable[[Mode, Tensors, Tensors], list[tf.Tensor]]
-"""A function of tensors (batch, ...), item by item, and of tensors that all items share."""
+"""A function of a mode, of tensors (batch, ...), item by item, and of tensors that items share."""
 
 
 class Task(NamedTuple):
-    """What is computed for each part of a batch."""
+    """A function to compute for each part of a batch."""
 
     function: Function
-    outputs: int  # tensors that it gives
+    outputs: int  # number of tensors that it returns
     total: bool = False  # whether these are sums over the items, not one result per item
 
 
 Deal = Callable[[Task, Tensors, Tensors], list[tf.Tensor]]
-"""Carries out a task for a batch, part by part."""
+"""A function that computes a task for a batch, part by part."""
 
 
 @contextlib.contextmanager
@@ -48,7 +48,7 @@ def _gradients(wanted: bool) -> Iterator[None]:
 
 
 def custom_gradient(function: Callable) -> Callable:
-    """`tf.custom_gradient`, or only the function's results where no gradient is wanted."""
+    """`tf.custom_gradient`, or only the function's results where nothing wants a gradient."""
     both = tf.custom_gradient(function)
 
     def transform(*tensors: tf.Tensor) -> Any:
@@ -68,9 +68,9 @@ def differentiated(tensors: Tensors) -> bool:
 
 
 def adjoint_of(function: Callable[..., Any], count: int) -> Callable[..., list[tf.Tensor]]:
-    """The gradient of a function of `count` tensors, as a function of them and of slopes."""
+    """The gradient of a function of `count` tensors, as a function of these and of slopes."""
 
-    @tf.autograph.experimental.do_not_convert  # exporting traces gradients on their own
+    @tf.autograph.experimental.do_not_convert  # an export traces gradients on their own
     def adjoint(*both: tf.Tensor) -> list[tf.Tensor]:
         inputs, slopes = both[:count], both[count:]
         with tf.GradientTape() as tape, _gradients(True):
@@ -84,13 +84,13 @@ def adjoint_of(function: Callable[..., Any], count: int) -> Callable[..., list[t
 class Recomputed:
     """A function of a batch that keeps no intermediate tensor for its gradient.
 
-    The gradient computes anew what it needs, part by part. Gradients with respect to shared tensors
-    are sums over the items. Each of both gradients is again such a function, so that gradients have
+    The gradient recomputes what it needs, part by part. Gradients with respect to shared tensors
+    are sums over the items. Both gradients are `Recomputed` functions too, so gradients have
     gradients.
 
     Args:
-        task: What is computed for a part of the batch.
-        deal: Carries out the task, and its gradients, for all parts.
+        task: The function to compute for each part of the batch.
+        deal: Computes the task, and its gradients, for all parts.
     """
 
     def __init__(self, task: Task, deal: Deal):
@@ -101,15 +101,15 @@ class Recomputed:
     def __call__(self, items: Tensors, shared: Tensors = ()) -> list[tf.Tensor]:
         """Results for a batch."""
         count = len(items)
-        # Arguments are what a gradient may be asked of; other shared tensors stay out of the graph.
+        # Shared tensors without a gradient stay out of the arguments, and so out of the graph.
         arguments = [*items, *shared] if differentiated(shared) else [*items]
 
         @custom_gradient
-        def run(*tensors: tf.Tensor) -> tuple[list[tf.Tensor], Callable]:
+        def compute(*tensors: tf.Tensor) -> tuple[list[tf.Tensor], Callable]:
             items, own = tensors[:count], tensors[count:] or shared
-            with _gradients(False):  # no tape need record what becomes of them
-                cut = [tf.stop_gradient(x) for x in items], [tf.stop_gradient(w) for w in own]
-                results = self._deal(self._task, *cut)
+            with _gradients(False):  # no tape needs to record the computation
+                stopped = [tf.stop_gradient(x) for x in items], [tf.stop_gradient(w) for w in own]
+                results = self._deal(self._task, *stopped)
 
             def gradient(*slopes: tf.Tensor) -> list[tf.Tensor]:
                 more = (items, (*own, *slopes)) if self._task.total else ((*items, *slopes), own)
@@ -120,10 +120,10 @@ class Recomputed:
 
             return results, gradient
 
-        return run(*arguments)
+        return compute(*arguments)
 
     def _gradient(self, inputs: int, by_shared: bool) -> "Recomputed":
-        """The gradient by items or by shared tensors, as a function of them and of slopes."""
+        """The gradient by items or by shared tensors, as a function of both and of slopes."""
         if (inputs, by_shared) not in self._gradients:
             task = Task(_adjoint(self._task, by_shared), inputs, total=by_shared)
             self._gradients[inputs, by_shared] = Recomputed(task, self._deal)
@@ -131,15 +131,15 @@ class Recomputed:
 
 
 def _adjoint(task: Task, by_shared: bool) -> Function:
-    """The gradient of a task by its items or by what they share; slopes follow its arguments."""
+    """The gradient of a task by its items, or by shared tensors; slopes follow its arguments."""
 
-    @tf.autograph.experimental.do_not_convert  # exporting traces gradients on their own
+    @tf.autograph.experimental.do_not_convert  # an export traces gradients on their own
     def adjoint(mode: Mode, items: Tensors, shared: Tensors) -> list[tf.Tensor]:
         if task.total:
             shared, slopes = shared[: -task.outputs], shared[-task.outputs :]
         else:
             items, slopes = items[: -task.outputs], items[-task.outputs :]
-        # A shared tensor comes from outside of the part's graph: an identity brings it in.
+        # A shared tensor comes from outside of the part's graph, and an identity brings it in.
         inputs = [tf.identity(w) for w in shared] if by_shared else list(items)
         arguments = (items, inputs) if by_shared else (inputs, shared)
         with tf.GradientTape() as tape, _gradients(True):

@@ -1,8 +1,8 @@
 """Parts of a batch, and pieces of a part: cut, computed in turn or side by side, and joined.
 
 TensorFlow divides each large operation among the threads of a pool. Where operations are many and
-short, the threads wait for each other longer than they work, and find nothing in their caches of
-what they read. So a thread of a CPU takes a few signals through many operations, and divides none.
+short, the threads wait for each other longer than they work, and their caches hold none of their
+input. So one CPU thread computes many operations for a few signals, and divides none of them.
 """
 
 import os
@@ -15,20 +15,20 @@ from keras_scattering.runtime.gradient import Recomputed, Task, Tensors
 from keras_scattering.runtime.mode import Mode
 from keras_scattering.runtime.tensorflow_internals import map_on_threads, off_cpu, written_once
 
-# Of the process that makes the graph: one that runs it may have more cores, or fewer.
+# Cores of the process that makes the graph. A process that runs it may have more, or fewer.
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-# Parts, or branches, under way at a time where each operation is divided.
+# Number of parts, or branches, computed at a time where all threads share each operation.
 PARALLEL = 2
 
 
 def traced(function: Callable, tensors: Tensors) -> Any:
-    """The graph of a function of tensors (batch, ...), of any batch."""
+    """The graph of a function of tensors (batch, ...), for batches of any size."""
     specs = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in tensors]
     return written_once(function).get_concrete_function(*specs)
 
 
 def in_turn(function: Callable, parts: Tensors, outputs: int) -> list[tf.Tensor]:
-    """Apply a function to parts (count, batch, ...), two of them under way at a time."""
+    """Apply a function to parts (count, items, ...), two parts at a time."""
     if parts[0].shape[0] == 1:
         return [y[None] for y in function(*(x[0] for x in parts))]
     return tf.map_fn(
@@ -49,11 +49,11 @@ def in_equal_parts(
     """Cut a batch into equal parts, compute them, and join the results.
 
     Args:
-        apply: Gives the results of parts (count, items, ...).
+        apply: A function that returns the results of parts (count, items, ...).
         tensors: The batch, (batch, ...).
-        most: Largest number of items in a part. No part is empty.
-        least: Number of parts to make, if there are as many items.
-        total: Whether results are sums over the items of a part, and so are added.
+        most: Largest number of items per part. No part is empty.
+        least: Smallest number of parts, if there are as many items.
+        total: Whether results are sums over the items of a part; if so, the parts' sums are added.
     """
     batch, lower, higher = tensors[0].shape[0], min, max
     if batch is None:
@@ -61,7 +61,7 @@ def in_equal_parts(
     each = higher(lower(-(-batch // least), most), 1)
     count = higher(-(-batch // each), 1)
     each = -(-batch // count)
-    # XLA needs one shape for all parts: what is missing is padding, whose slopes are zero.
+    # XLA needs one shape for all parts. Padding completes them, and its slopes are zero.
     rows: list[Any] = [(0, count * each - batch)]
     parts = [
         tf.reshape(tf.pad(x, rows + [(0, 0)] * (len(x.shape) - 1)), (count, each, *x.shape[1:]))
@@ -76,7 +76,7 @@ def in_equal_parts(
 def choose(
     batch: tf.Tensor, *, whole: Callable, one_item: Callable, per_core: Callable, in_turn: Callable
 ) -> Any:
-    """One of four ways to compute a batch, found out where the graph runs.
+    """One of four ways to compute a batch; the graph chooses it when it runs.
 
     | batch | on a CPU | on accelerators, and where XLA compiles |
     |---|---|---|
@@ -92,9 +92,9 @@ def choose(
 
 
 def in_pieces(function: Callable, tensors: Tensors, paths: int, outputs: int) -> list[tf.Tensor]:
-    """Apply a function to tensors (batch, paths, ...), of which it takes each path on its own.
+    """Apply a function to tensors (batch, paths, ...), to each path on its own.
 
-    A thread of a CPU takes one item and `paths` paths at a time, a divisor of their number.
+    A CPU thread computes pieces of one item and `paths` paths; `paths` divides the number of paths.
     """
     total = tensors[0].shape[1]
 

@@ -1,7 +1,7 @@
-"""What the package uses of TensorFlow beyond its documented interface, all in this one place.
+"""All uses of TensorFlow beyond its documented interface.
 
-Each function says what it is for, and has a plain fallback that gives the same results: without
-these internals the package is slower, or keeps more memory, and is still right.
+Each function states its purpose, and has a plain fallback with the same results. Without these
+internals the package is slower or keeps more memory, but stays correct.
 """
 
 import functools
@@ -22,7 +22,7 @@ except ImportError:
 
 # DUCC, the library behind TensorFlow's FFTs, divides a transform of at least this many samples
 # among threads, whatever limit its operation has (`thread_count` in 2.21). Pieces of images stay
-# below it. With another threshold they would wait for each other, and be as right.
+# below it. With another threshold threads would wait for each other, but results would be the same.
 DIVIDED_TRANSFORM = 2**15
 
 
@@ -33,11 +33,12 @@ def _device_index() -> Any:
 
 
 def off_cpu() -> tf.Tensor:
-    """0 where a graph runs on a CPU, 1 on other devices and in what XLA compiles.
+    """0 where a graph runs on a CPU, 1 on other devices and where XLA compiles.
 
-    `DeviceIndex` tells it when the graph runs. XLA always takes the last branch. The call hides
-    that the operation counts as stateful: `tf.vectorized_map` and Jacobians would ask it anew for
-    each of their rows. The fallback is 1, whose ways of computing run anywhere.
+    `DeviceIndex` decides when the graph runs, and XLA always takes its last branch. TensorFlow
+    treats the operation as stateful, so `tf.vectorized_map` and Jacobians would repeat it for each
+    row. The call in `PartitionedCall` hides this. The fallback is 1, whose ways to compute a batch
+    run anywhere.
     """
     if not (hasattr(tf.raw_ops, "DeviceIndex") and hasattr(tf.raw_ops, "PartitionedCall")):
         return tf.constant(1)
@@ -46,10 +47,11 @@ def off_cpu() -> tf.Tensor:
 
 
 def map_on_threads(graph: Any, parts: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """Apply a traced function to parts (count, ...), each on a thread of its own that divides none.
+    """Apply a traced function to parts (count, ...), each on one thread that divides no operation.
 
-    `MapDefun` is what `tf.data` maps rows by: it starts a part as soon as a thread is free, and can
-    limit the threads of the operations in it. The fallback is a loop of the graph.
+    `MapDefun` is the operation by which `tf.data` maps rows. It starts a part as soon as a thread
+    is free, and can limit the threads of the part's operations. The fallback is a loop of the
+    graph.
     """
     if not hasattr(tf.raw_ops, "MapDefun"):
         signature: list[Any] = [tf.TensorSpec(y.shape, y.dtype) for y in graph.outputs]
@@ -65,10 +67,10 @@ def map_on_threads(graph: Any, parts: Sequence[tf.Tensor]) -> list[tf.Tensor]:
 
 
 def written_once(function: Callable) -> Any:
-    """A `tf.function` that is not written out at each place that calls it.
+    """A `tf.function` that TensorFlow does not copy into each place that calls it.
 
-    TensorFlow would optimize each copy: a third of the time of first calls. The fallback is an
-    ordinary `tf.function`.
+    TensorFlow would optimize each copy, which takes a third of the time of first calls. The
+    fallback is an ordinary `tf.function`.
     """
     options: dict[str, Any] = {"autograph": False}
     if "experimental_attributes" in inspect.signature(tf.function).parameters:
@@ -77,10 +79,10 @@ def written_once(function: Callable) -> Any:
 
 
 def may_be_differentiated(tensors: Sequence[tf.Tensor]) -> bool:
-    """Whether somebody may ask for gradients with respect to tensors.
+    """Whether something may ask for gradients with respect to tensors.
 
-    Where a tape is active, TensorFlow knows. In a graph that is made without one, a tape may come
-    to it later. The fallback is to say yes, and to compute gradients that may not be needed.
+    Where a tape is active, TensorFlow knows. A graph made without a tape may get one later, so the
+    answer is True. The fallback is True too, at the cost of gradients that nobody may need.
     """
     if not tensors:
         return False
@@ -94,8 +96,8 @@ def may_be_differentiated(tensors: Sequence[tf.Tensor]) -> bool:
 def in_forward_mode(x: tf.Tensor) -> bool:
     """Whether a `tf.autodiff.ForwardAccumulator` follows a tensor.
 
-    Operations by which parts of a batch are dealt out have no forward derivative. The fallback is
-    to say no: then derivatives in forward mode may be refused, or be zero, in graphs.
+    The operations that compute a batch in parts have no forward derivative. The fallback is False.
+    Then graphs may refuse derivatives in forward mode, or return zero.
     """
     return _forwardprop is not None and bool(_forwardprop.pack_tangents([x]).tangents)
 
@@ -103,9 +105,9 @@ def in_forward_mode(x: tf.Tensor) -> bool:
 def forget_gradient_with_graph(result: tf.Tensor) -> None:
     """Let the gradient that `tf.custom_gradient` has registered for a result die with its graph.
 
-    The registry keeps each gradient for good, and with it all graphs that the gradient has tensors
-    of: 10 MB for every graph of an image layer. Here the outermost graph keeps it instead. The
-    fallback is to leave the gradient where it is.
+    The registry keeps each gradient forever, and with it all graphs whose tensors it uses: 10 MB
+    per graph of an image layer. This function lets the outermost graph keep it instead. The
+    fallback leaves the gradient where it is.
     """
     entries = getattr(_registry, "_registry", {})
     try:
@@ -122,11 +124,12 @@ def forget_gradient_with_graph(result: tf.Tensor) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep the memory that a call frees for the next call.
+    """Have glibc keep the memory that one call frees for the next call.
 
-    glibc returns memory at the end of its heap to the system if more is free than twice the largest
-    block that it has mapped by itself and seen freed. The pages come anew in the next call, at one
-    fault each: a third of its time. This block is the largest that counts, and costs nothing,
-    since no page of it is touched. On other systems nothing happens.
+    glibc returns free memory at the end of its heap to the system above a threshold. The threshold
+    is twice the largest block that it has mapped on its own and then freed. The next call would pay
+    one page fault per page, a third of its time. This function maps and frees the largest block
+    that raises the threshold. It costs nothing, since nothing touches its pages. On other systems
+    nothing happens.
     """
     np.empty(2**25 - 2**14, np.uint8)
