@@ -50,8 +50,8 @@ def present(folder: Path, schema: pa.Schema) -> list[str]:
     damaged = [f"{p.name} ({x})" for p, x in zip(parts, found, strict=True) if isinstance(x, str)]
     if damaged:
         raise ValueError(
-            "Argument `folder` must not have damaged parts: delete them, and run extract() again. "
-            f"Received: folder={str(folder)!r}, with {'; '.join(damaged)}"
+            "Argument `folder` must not have damaged parts: delete them, and run again for their "
+            f"items. Received: folder={str(folder)!r}, with {'; '.join(damaged)}"
         )
     ids = [name for names in found for name in names]
     refuse_twice(ids)
