@@ -63,8 +63,8 @@ def reconstruct(
         relative errors, with one row for the start, one row per step, and one column per signal.
 
     Raises:
-        ValueError: If the layer is no scattering layer or not built, if the coefficients or the
-            start are not finite or of another shape, or for another argument outside of what is
+        ValueError: If the layer is no scattering layer or not built. Also if the coefficients or
+            the start are not finite or of another shape, or if another argument has a value not
             stated here.
 
     Example:

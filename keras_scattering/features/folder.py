@@ -50,7 +50,7 @@ def present(folder: Path, schema: pa.Schema) -> list[str]:
     damaged = [f"{p.name} ({x})" for p, x in zip(parts, found, strict=True) if isinstance(x, str)]
     if damaged:
         raise ValueError(
-            "Argument `folder` must not have damaged parts: delete these, and run again for their "
+            "Argument `folder` must not have damaged parts: delete them, and run again for their "
             f"items. Received: folder={str(folder)!r}, with {'; '.join(damaged)}"
         )
     ids = [name for names in found for name in names]

@@ -52,8 +52,8 @@ def _open_locked(path: Path) -> int:
         ) from None
     except OSError as error:
         warnings.warn(
-            f"The folder {str(path.parent)!r} cannot be locked ({error}): see to it that one run "
-            "at a time writes to it",
+            f"The folder {str(path.parent)!r} cannot be locked ({error}): make sure that only "
+            "one run at a time writes to it",
             stacklevel=2,
         )
     return file

@@ -67,8 +67,8 @@ class Arrays(dict[str, np.ndarray]):
         """Keep a real array under a name, and return the name."""
         if np.iscomplexobj(array):
             raise ValueError(
-                "The arrays of a design are real: keep real and imaginary parts under names of "
-                f"their own. Received: {name}, of {array.dtype}"
+                "The arrays of a design must be real: add real and imaginary parts under two "
+                f"names. Received: {name}, of {array.dtype}"
             )
         self[name] = np.ascontiguousarray(array, self.dtype)
         return name

@@ -62,7 +62,7 @@ class Node:
 
     @property
     def outputs(self) -> tuple[tuple[int, ...], ...]:
-        """Rows of each tensor of averages that it yields."""
+        """Rows of each tensor of averages."""
         return (self.rows,) if self.average else ()
 
 
@@ -98,7 +98,7 @@ class Stack:
 
     @property
     def outputs(self) -> tuple[tuple[int, ...], ...]:
-        """Rows of each tensor of averages that it yields."""
+        """Rows of each tensor of averages."""
         return tuple(along.rows for along in self.along)
 
 
@@ -120,7 +120,7 @@ class Gram:
 
     @property
     def outputs(self) -> tuple[tuple[int, ...], ...]:
-        """Rows of each tensor of averages that it yields."""
+        """Rows of each tensor of averages."""
         return (self.rows,)
 
 
@@ -138,7 +138,7 @@ class Branch:
 
     @property
     def rows(self) -> list[tuple[int, ...]]:
-        """Where the averages stand in the output: one tuple per tensor that is made, in turn."""
+        """Rows of the averages in the output: one tuple per tensor, in the order of computation."""
         return [rows for node in self.nodes for rows in node.outputs]
 
 
@@ -162,7 +162,7 @@ class Design:
 
     @property
     def rows(self) -> list[tuple[int, ...]]:
-        """Where the averages stand in the output: one tuple per tensor that is made, in turn."""
+        """Rows of the averages in the output: one tuple per tensor, in the order of computation."""
         rows = [group for branch in self.branches for group in branch.rows]
         return [(0,)] * (self.average is not None) + rows
 

@@ -110,8 +110,8 @@ def joint(
         An array of two axes.
 
     Raises:
-        ValueError: For a layer of another kind or not built, coefficients of another shape, the
-            wrong number of axes, or an argument with a value not stated here.
+        ValueError: For a layer of another kind or not built, coefficients of another shape, or the
+            wrong number of axes. Also for an argument with a value not stated here.
 
     Example:
 

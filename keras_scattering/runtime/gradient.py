@@ -63,7 +63,7 @@ def custom_gradient(function: Callable) -> Callable:
 
 
 def differentiated(tensors: Tensors) -> bool:
-    """Whether somebody may ask for gradients with respect to tensors."""
+    """Whether something wants gradients now, and may ask for those with respect to tensors."""
     return _WANTED.get() and may_be_differentiated(tensors)
 
 
