@@ -230,6 +230,11 @@ class TestInputsThatAreReadOtherwise:
         with pytest.warns(UserWarning, match=r"\(batch, height, width, channels\)"):
             Scattering2D(J=1)(np.zeros((2, 3, 32, 32)))
 
+    def test_channels_last_in_a_layer_of_channels_first(self):
+        layer = Scattering2D(J=1, data_format="channels_first")
+        with pytest.warns(UserWarning, match=r"\(batch, channels, height, width\)"):
+            layer(np.zeros((2, 32, 32, 3)))
+
     def test_a_list_of_images(self):
         with pytest.raises(ValueError, match=r"np\.stack"):
             Scattering2D(J=2)([np.zeros((32, 32)), np.zeros((32, 32))])
@@ -264,6 +269,7 @@ class TestSettingsThatNoMachineHolds:
             (lambda: Scattering2D(J=2, L=256), (2**15, 2**15)),
             (lambda: HarmonicScattering3D(J=2), (1024, 1024, 1024)),
             (lambda: TimeFrequencyScattering(J=10, J_fr=4), (2**30,)),
+            (lambda: TimeFrequencyScattering(J=20, J_fr=16, Q=256), (2**20,)),
         ],
     )
     def test_shapes_are_answered_and_builds_refused(self, make, shape, monkeypatch):

@@ -113,10 +113,12 @@ class Signals:
     def warn_of_channels(self, shape: Shape) -> None:
         """Warn of inputs whose channels seem to stand where the data format has no channels."""
         axis = self.channel_axis(shape)
-        if axis is None or not self.channels_last:
+        if axis is None:
             return
-        first, last = shape[1] or 0, shape[-1] or 0
-        if first <= 4 < last:  # few samples along the first axis, and many channels
+        end = 1 if self.channels_last else -1  # where the other data format has them
+        if (
+            (shape[end] or 0) <= 4 < (shape[axis] or 0)
+        ):  # few samples along the first axis, and many channels
             warnings.warn(
                 f"{self.layer}: are channels and samples in their places? {self.reading(shape)}",
                 stacklevel=2,

@@ -170,6 +170,7 @@ def plan_timefrequency(
         arrays = Arrays(dtype)
         time = whole.working(banks, arrays.threshold)
         refuse_design(time.samples * (widest_group(first.j) + 4), time.padded)
+        refuse_design(3 * len(first) * frequency.size, time.padded)  # a filter along frequency
         bank1, bank2 = wavelets(time)
         firsts = first_order(arrays, time, bank1)
         average = functools.cache(lambda k: time.average(arrays, k))
