@@ -103,6 +103,7 @@ def test_the_cases_of_a_layer_set_every_argument(layer):
     assert given == arguments(layer).keys()
 
 
+@pytest.mark.filterwarnings("ignore:.*are channels and samples in their places:UserWarning")
 @every(CASES)
 def test_every_argument_changes_the_output(case):
     defaults = arguments(case.layer)
