@@ -281,10 +281,11 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         self._check(tuple(x.shape), x.dtype.name)
         single = len(x.shape) == len(shape) - 1
         x = x[None] if single else x
-        # A served graph checks no shapes on its own, and would accept a scrambled signal.
-        if not in_forward_mode(x):  # such a check has no forward derivative
-            x = tf.ensure_shape(x, shape)
         x = tf.cast(x, self._precision)
+        # A served graph checks no shapes by itself: it would answer for a scrambled signal. XLA
+        # aborts where the check comes before the cast.
+        if not in_forward_mode(x):  # which has no derivative of such a check
+            x = tf.ensure_shape(x, shape)
         axis = self._signals.channel_axis(shape)
         channels = None if axis is None else x.shape[axis]
         weights = [tf.convert_to_tensor(weight) for weight in self._filters.values()]
