@@ -136,7 +136,11 @@ def test_through_the_c_library_with_xla_disabled(exported, tmp_path):
     feed, fetches, _ = signature(tmp_path / "xla")
     requests.append((str(tmp_path / "xla"), feed, list(fetches.values())))
     inputs = [case.inputs(batch) for case, batch in every_request()]
-    in_a_process("load_c.py", tmp_path, requests, [*inputs, np.ones(2, np.float32)])
+    inputs.append(np.ones(2, np.float32))
+    for (case, batch), request in list(zip(every_request(), requests, strict=False)):
+        requests.append(request)  # signals of twice the size
+        inputs.append(np.zeros((batch, *case.shape[:-1], 2 * case.shape[-1]), np.float32))
+    in_a_process("load_c.py", tmp_path, requests, inputs)
 
     for number, (case, batch) in enumerate(every_request()):
         with np.load(tmp_path / f"{number}.npz") as answers:
@@ -145,7 +149,9 @@ def test_through_the_c_library_with_xla_disabled(exported, tmp_path):
                 exported[case.name][1][batch],
             )
     # XLA was off indeed: a model that insists on it is refused.
-    assert "XLA compilation disabled" in (tmp_path / f"{len(inputs)}.txt").read_text()
+    assert "XLA compilation disabled" in (tmp_path / f"{len(names)}.txt").read_text()
+    for number, (case, _) in enumerate(every_request(), len(names) + 1):
+        assert f"{case.shape[-1]}" in (tmp_path / f"{number}.txt").read_text()
 
 
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)

@@ -152,6 +152,9 @@ def test_onnx_runtime_runs_it(case, tmp_path):
     for batch in (3, 1, 0):
         x = case.inputs(batch)
         assert_close(session.run(None, {"signal": x}), native(x))
+    for shape in ((case.shape[0] + 1, *case.shape[1:]), (2 * case.shape[0], *case.shape[1:])):
+        with pytest.raises(Exception, match="invalid dimensions"):
+            session.run(None, {"signal": np.zeros((1, *shape), np.float32)})
 
 
 def test_ffts_are_refused_where_the_documentation_says(tmp_path):

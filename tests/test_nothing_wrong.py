@@ -45,6 +45,17 @@ def test_a_served_model_refuses_inputs_of_another_size(case, way, tmp_path):
         assert len(serve(**{name: tf.zeros((batch, *case.shape))})) > 0
 
 
+@every(SMALL)
+def test_a_compiled_graph_takes_inputs_of_another_type_often(case):
+    """XLA ends the process where sizes are checked before inputs get their type."""
+    layer, x = case.make(), tf.cast(case.inputs(2), "float64")
+    expected = keras.tree.flatten(layer(x))
+    for _ in range(4):
+        answer = tf.function(layer, jit_compile=True, autograph=False)(x)
+        for y, wanted in zip(keras.tree.flatten(answer), expected, strict=True):
+            np.testing.assert_allclose(y, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
+
+
 # Saving as TensorFlow does
 
 

@@ -67,16 +67,20 @@ def differentiated(tensors: Tensors) -> bool:
     return _WANTED.get() and may_be_differentiated(tensors)
 
 
+def _pulled_back(function: Callable[..., Any], inputs: Tensors, slopes: Tensors) -> list[tf.Tensor]:
+    """Slopes by a function's results, turned into slopes by its inputs."""
+    with tf.GradientTape() as tape, _gradients(True):
+        tape.watch(inputs)
+        results = function(*inputs)
+    return list(tape.gradient(results, inputs, slopes, tf.UnconnectedGradients.ZERO))  # type: ignore[call-overload]  # the stubs want a list
+
+
 def adjoint_of(function: Callable[..., Any], count: int) -> Callable[..., list[tf.Tensor]]:
     """The gradient of a function of `count` tensors, as a function of these and of slopes."""
 
     @tf.autograph.experimental.do_not_convert  # an export traces gradients on their own
     def adjoint(*both: tf.Tensor) -> list[tf.Tensor]:
-        inputs, slopes = both[:count], both[count:]
-        with tf.GradientTape() as tape, _gradients(True):
-            tape.watch(inputs)
-            results = function(*inputs)
-        return list(tape.gradient(results, inputs, slopes, tf.UnconnectedGradients.ZERO))  # type: ignore[call-overload]  # the stubs want a list
+        return _pulled_back(function, both[:count], both[count:])
 
     return adjoint
 
@@ -141,10 +145,11 @@ def _adjoint(task: Task, by_shared: bool) -> Function:
             items, slopes = items[: -task.outputs], items[-task.outputs :]
         # A shared tensor comes from outside of the part's graph, and an identity brings it in.
         inputs = [tf.identity(w) for w in shared] if by_shared else list(items)
-        arguments = (items, inputs) if by_shared else (inputs, shared)
-        with tf.GradientTape() as tape, _gradients(True):
-            tape.watch(inputs)
-            outputs = task.function(dataclasses.replace(mode, gradient=True), *arguments)
-        return list(tape.gradient(outputs, inputs, slopes, tf.UnconnectedGradients.ZERO))  # type: ignore[call-overload]  # the stubs want a list
+
+        def function(*inputs: tf.Tensor) -> list[tf.Tensor]:
+            arguments = (items, inputs) if by_shared else (inputs, shared)
+            return task.function(dataclasses.replace(mode, gradient=True), *arguments)
+
+        return _pulled_back(function, inputs, slopes)
 
     return adjoint
