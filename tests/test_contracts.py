@@ -100,7 +100,8 @@ def test_every_public_layer_has_a_case():
 @pytest.mark.parametrize("layer", LAYERS)
 def test_the_cases_of_a_layer_set_every_argument(layer):
     given = set().union(*(case.config for case in CASES if case.layer is layer))
-    assert given == arguments(layer).keys()
+    ways = {"jit_compile", "fft"}  # other tests go each way with all cases
+    assert given == arguments(layer).keys() - ways
 
 
 @pytest.mark.filterwarnings("ignore:.*are channels and samples in their places:UserWarning")

@@ -20,7 +20,7 @@ class HarmonicScattering3D(ScatteringLayer):
       S_1 x = \sum_u (U_{j,l} x)^q \quad S_2 x = \sum_u (U_{j_2,l} U_{j_1,l} x)^q$$
 
     with $\hat\psi_{j,l,m}(\omega) = c_l (|\omega| \sigma_j)^l e^{-|\omega|^2 \sigma_j^2 / 2}
-    Y_{l,m}(\omega / |\omega|)$, sigma_j = sigma_0 2**j, j = 0..J, l = 0..L, j2 > j1, and omega in
+    Y_{l,m}(\omega / |\omega|)$, σ_j = `sigma_0` 2**j, j = 0..J, l = 0..L, j2 > j1, and ω in
     radians/sample. The sums run over the voxels u of the box. The layer treats the box as periodic.
 
     Args:
@@ -32,14 +32,14 @@ class HarmonicScattering3D(ScatteringLayer):
             False takes only m = -l.
         integral_powers: Powers q, positive.
         data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
-        **kwargs: Arguments of `keras.layers.Layer`, `jit_compile` and `fft`. With `dtype="float64"`
-            the layer computes in double precision. Under a mixed policy it computes in float32, and
-            returns the compute dtype. `jit_compile=True` computes by XLA, side by side on all
-            cores. This is faster, but takes some seconds at the first call and for each new batch
-            size. The default is False, since servers may refuse graphs that XLA must compile.
-            `fft="matrix"` is for LiteRT and ONNX, and computes the whole batch at once.
-            `fft="native"`, the default, is the choice for training. Both transform volumes by
-            products of real matrices.
+        jit_compile: Whether XLA computes, side by side on all cores. This is faster, but takes some
+            seconds at the first call and for each new batch size. Servers may refuse graphs that
+            XLA must compile.
+        fft: `"native"`, or `"matrix"` for LiteRT and ONNX, which computes the whole batch at once.
+            Both transform volumes by products of real matrices.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name`. With `dtype="float64"` the
+            layer computes in double precision. Under a mixed policy it computes in float32, and
+            returns the compute dtype.
 
     Input shape:
         `(batch, depth, height, width)`, with axes z, y, x. `channels` may follow at the end, or at
@@ -86,9 +86,12 @@ class HarmonicScattering3D(ScatteringLayer):
         rotation_covariant: bool = True,
         integral_powers: tuple[float, ...] = (0.5, 1.0, 2.0),
         data_format: str | None = None,
+        *,
+        jit_compile: bool = False,
+        fft: str = "native",
         **kwargs: Any,
     ):
-        super().__init__(data_format, **kwargs)
+        super().__init__(data_format, jit_compile=jit_compile, fft=fft, **kwargs)
         self.J = _validate.positive_int("J", J, _validate.LARGEST_J_BOX)
         self.L = _validate.positive_int("L", L, _validate.LARGEST_DEGREE)
         self.sigma_0 = _validate.positive("sigma_0", sigma_0)

@@ -17,9 +17,9 @@ class Scattering1D(ScatteringLayer):
     $$S_0 x = x * \phi \quad S_1 x(n_1) = |x * \psi_{n_1}| * \phi \quad
       S_2 x(n_1, n_2) = ||x * \psi_{n_1}| * \psi_{n_2}| * \phi$$
 
-    with Morlet wavelets psi of centre frequency xi and width sigma, for all n1, and for all
-    (n1, n2) whose scales satisfy j2 > j1. phi is a Gaussian low-pass with a deviation in time of
-    T / (0.2 pi) samples. Convolutions are periodic on the padded signal. The wavelets have unit l1
+    with Morlet wavelets ψ of centre frequency ξ and width σ, for all n1, and for all
+    (n1, n2) whose scales satisfy j2 > j1. φ is a Gaussian low-pass with a deviation in time of
+    T / (0.2 π) samples. Convolutions are periodic on the padded signal. The wavelets have unit l1
     norm, so |S x| never exceeds max |x|.
 
     Args:
@@ -39,14 +39,14 @@ class Scattering1D(ScatteringLayer):
             2**J), or `"none"`. `"none"` treats the signal as periodic and trims nothing; the
             signal's size must be a multiple of 2**J.
         data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
-        **kwargs: Arguments of `keras.layers.Layer`, `jit_compile` and `fft`. With `dtype="float64"`
-            the layer computes in double precision. Under a mixed policy it computes in float32, and
-            returns the compute dtype. `jit_compile=True` computes by XLA, side by side on all
-            cores. This is faster, but takes some seconds at the first call and for each new batch
-            size. The default is False, since servers may refuse graphs that XLA must compile.
-            `fft="matrix"` transforms by real matrix products, for LiteRT and ONNX, which have no
-            FFTs of complex signals. `fft="native"`, the default, is faster for batches, and is the
-            choice for training.
+        jit_compile: Whether XLA computes, side by side on all cores. This is faster, but takes some
+            seconds at the first call and for each new batch size. Servers may refuse graphs that
+            XLA must compile.
+        fft: `"native"`, or `"matrix"` for transforms by real matrix products. LiteRT and ONNX need
+            these, since they have no FFTs of complex signals.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name`. With `dtype="float64"` the
+            layer computes in double precision. Under a mixed policy it computes in float32, and
+            returns the compute dtype.
 
     Input shape:
         `(batch, time)` or `(batch, time, channels)`; with channels first `(batch, channels, time)`.
@@ -97,9 +97,12 @@ class Scattering1D(ScatteringLayer):
         max_order: int = 2,
         padding: str = "reflect",
         data_format: str | None = None,
+        *,
+        jit_compile: bool = False,
+        fft: str = "native",
         **kwargs: Any,
     ):
-        super().__init__(data_format, **kwargs)
+        super().__init__(data_format, jit_compile=jit_compile, fft=fft, **kwargs)
         self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
         self._Q = _validate.int_or_pair("Q", Q)
         self.Q = self._Q if isinstance(Q, (tuple, list)) else self._Q[0]

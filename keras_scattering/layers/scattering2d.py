@@ -17,16 +17,16 @@ class Scattering2D(ScatteringLayer):
     $$S_0 x = x * \phi \quad S_1 x(n_1) = |x * \psi_{n_1}| * \phi \quad
       S_2 x(n_1, n_2) = ||x * \psi_{n_1}| * \psi_{n_2}| * \phi$$
 
-    with Morlet wavelets psi of scale 2**j, j = 0..J-1, and angle theta_l, l = 0..L-1. Filter index
+    with Morlet wavelets ψ of scale 2**j, j = 0..J-1, and angle θ_l, l = 0..L-1. Filter index
     n is j L + l. The paths are all n1, and all (n1, n2) with j2 > j1. A wavelet has the frequency
-    (3 pi / 4) / 2**j radians/sample. Its envelope is a Gaussian of deviation 0.8 * 2**j samples
-    along theta, and L / 4 times as much across. phi is a Gaussian of deviation 0.8 * 2**(J - 1)
+    (3 π / 4) / 2**j radians/sample. Its envelope is a Gaussian of deviation 0.8 * 2**j samples
+    along θ, and L / 4 times as much across. φ is a Gaussian of deviation 0.8 * 2**(J - 1)
     samples.
 
     Args:
         J: log2 of the largest scale, in samples; from 1 to 62.
         L: Number of angles in a half turn, at most 256.
-        T: None for averages of the scale 2**J, with the Gaussian window phi, or 0 for no average.
+        T: None for averages of the scale 2**J, with the Gaussian window φ, or 0 for no average.
             `"global"` takes the mean over the whole padded image. `"signal"` takes the mean of the
             output of `T=0` over the samples of the image alone.
         stride: Step between output samples on both axes, a power of two of at most 2**J. None takes
@@ -37,14 +37,14 @@ class Scattering2D(ScatteringLayer):
             2**J), or `"none"`. `"none"` treats the image as periodic and trims nothing; height and
             width must be multiples of 2**J.
         data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
-        **kwargs: Arguments of `keras.layers.Layer`, `jit_compile` and `fft`. With `dtype="float64"`
-            the layer computes in double precision. Under a mixed policy it computes in float32, and
-            returns the compute dtype. `jit_compile=True` computes by XLA, side by side on all
-            cores. This is faster, but takes some seconds at the first call and for each new batch
-            size. The default is False, since servers may refuse graphs that XLA must compile.
-            `fft="matrix"` transforms by real matrix products, for LiteRT and ONNX, which have no
-            FFTs of complex signals. `fft="native"`, the default, is faster for batches, and is the
-            choice for training.
+        jit_compile: Whether XLA computes, side by side on all cores. This is faster, but takes some
+            seconds at the first call and for each new batch size. Servers may refuse graphs that
+            XLA must compile.
+        fft: `"native"`, or `"matrix"` for transforms by real matrix products. LiteRT and ONNX need
+            these, since they have no FFTs of complex signals.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name`. With `dtype="float64"` the
+            layer computes in double precision. Under a mixed policy it computes in float32, and
+            returns the compute dtype.
 
     Input shape:
         `(batch, height, width)` or `(batch, height, width, channels)`; with channels first
@@ -94,11 +94,14 @@ class Scattering2D(ScatteringLayer):
         max_order: int = 2,
         padding: str = "reflect",
         data_format: str | None = None,
+        *,
+        jit_compile: bool = False,
+        fft: str = "native",
         **kwargs: Any,
     ):
         if isinstance(L, (tuple, list)):
             kwargs["shape"] = L  # as Kymatio's second argument, which the base refuses
-        super().__init__(data_format, **kwargs)
+        super().__init__(data_format, jit_compile=jit_compile, fft=fft, **kwargs)
         self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
         self.L = _validate.positive_int("L", L, _validate.LARGEST_COUNT)
         self.T = _validate.one_of("T", T, (None, *_validate.MEANS, 0))

@@ -21,9 +21,9 @@ class TimeFrequencyScattering(ScatteringLayer):
 
     where * convolves in time, and the circled star along the log-frequency axis of the first-order
     wavelets n1. The filters along frequency are a low-pass (n_fr = 0, spin 0) and Morlet wavelets
-    of both signs. Spin +1 responds to rising patterns, and spin -1 to falling patterns. phi_F
-    averages paths of spin +1 and -1 along frequency, but not paths of spin 0. phi_T and phi_F are
-    Gaussians of deviation T / (0.2 pi) samples and F / (0.2 pi) wavelets.
+    of both signs. Spin +1 responds to rising patterns, and spin -1 to falling patterns. φ_F
+    averages paths of spin +1 and -1 along frequency, but not paths of spin 0. φ_T and φ_F are
+    Gaussians of deviation T / (0.2 π) samples and F / (0.2 π) wavelets.
 
     Args:
         J: log2 of the largest scale in time, in samples; from 1 to 62.
@@ -48,14 +48,14 @@ class TimeFrequencyScattering(ScatteringLayer):
             backwards and swaps the spins. The mean over the padded signal (`T="global"`) includes
             it. There `padding="zero"`, or `T="signal"`, tells rising from falling better.
         data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
-        **kwargs: Arguments of `keras.layers.Layer`, `jit_compile` and `fft`. With `dtype="float64"`
-            the layer computes in double precision. Under a mixed policy it computes in float32, and
-            returns the compute dtype. `jit_compile=True` computes by XLA, side by side on all
-            cores. This is faster, but takes some seconds at the first call and for each new batch
-            size. The default is False, since servers may refuse graphs that XLA must compile.
-            `fft="matrix"` transforms by real matrix products, for LiteRT and ONNX, which have no
-            FFTs of complex signals. `fft="native"`, the default, is faster for batches, and is the
-            choice for training.
+        jit_compile: Whether XLA computes, side by side on all cores. This is faster, but takes some
+            seconds at the first call and for each new batch size. Servers may refuse graphs that
+            XLA must compile.
+        fft: `"native"`, or `"matrix"` for transforms by real matrix products. LiteRT and ONNX need
+            these, since they have no FFTs of complex signals.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name`. With `dtype="float64"` the
+            layer computes in double precision. Under a mixed policy it computes in float32, and
+            returns the compute dtype.
 
     Input shape:
         `(batch, time)` or `(batch, time, channels)`; with channels first `(batch, channels, time)`.
@@ -111,9 +111,12 @@ class TimeFrequencyScattering(ScatteringLayer):
         format: str = "time",
         padding: str = "reflect",
         data_format: str | None = None,
+        *,
+        jit_compile: bool = False,
+        fft: str = "native",
         **kwargs: Any,
     ):
-        super().__init__(data_format, **kwargs)
+        super().__init__(data_format, jit_compile=jit_compile, fft=fft, **kwargs)
         self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
         self.J_fr = _validate.positive_int("J_fr", J_fr, _validate.LARGEST_J_FR)
         self._Q = _validate.int_or_pair("Q", Q)
