@@ -139,8 +139,10 @@ def _bank_in_time(ax: Any, bank: FilterBank, support: float, rate: float, unit: 
 
 def _smooth(bank: FilterBank, deviation: float) -> FilterBank:
     """The bank on a grid whose points resolve the spectrum of a filter of some deviation."""
-    points = _PER_WIDTH * 2 * math.pi * deviation
-    return bank.on_grid((int(np.clip(points, 512, _LARGEST)),)) if points < math.inf else bank
+    if deviation == math.inf:
+        return bank
+    points = np.clip(_PER_WIDTH * 2 * math.pi * deviation, 512, _LARGEST)
+    return bank.on_grid((2 ** math.ceil(math.log2(points)),))
 
 
 def _bank_in_plane(ax: Any, bank: FilterBank) -> Any:
