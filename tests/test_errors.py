@@ -214,6 +214,19 @@ class TestCall:
             with pytest.raises(ValueError, match=message):
                 layer(make(case.inputs(2)))
 
+    def test_arguments_keep_the_names_that_keras_gives(self, case):
+        """Signatures of graphs that were saved hold them."""
+        layer, x = case.make(), tf.constant(case.inputs(2))
+        for y, again in zip(
+            *(keras.tree.flatten(y) for y in (layer(x), layer(inputs=x))), strict=True
+        ):
+            np.testing.assert_array_equal(y, again)
+        graph = tf.function(layer).get_concrete_function(tf.TensorSpec(x.shape))
+        plain = tf.function(keras.layers.Identity()).get_concrete_function(tf.TensorSpec(x.shape))
+        assert graph.structured_input_signature == plain.structured_input_signature
+        with pytest.raises(ValueError, match="`np\\.stack`"):
+            layer(inputs=[x, x])
+
     def test_sparse_symbol_is_refused(self, case):
         with pytest.raises(ValueError, match=r"`tf\.sparse\.to_dense`.* of shape \(None, "):
             case.make()(keras.Input(case.shape, sparse=True))

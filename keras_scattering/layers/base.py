@@ -270,10 +270,12 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         return [self._arrange(plan, y) for y in outputs] if plan.stacked else outputs
 
     @tf.autograph.experimental.do_not_convert
-    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Refuse what is not one array, before Keras takes it apart; then call the layer."""
-        self._signals.refuse_other_than_an_array(inputs)
-        return super().__call__(inputs, *args, **kwargs)
+        # Keras' own signature, since graphs name their inputs by it.
+        for inputs in args[:1] or [kwargs[name] for name in kwargs if name == "inputs"]:
+            self._signals.refuse_other_than_an_array(inputs)
+        return super().__call__(*args, **kwargs)
 
     def compute_output_spec(self, inputs: keras.KerasTensor) -> Any:
         """Shapes and type of the output for symbolic input, with the checks of `call`."""
