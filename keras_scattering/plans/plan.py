@@ -172,6 +172,18 @@ class Design:
         return max(branch.samples for branch in self.branches)
 
 
+def refuse_missing(domain: Domain, design: Design) -> None:
+    """Refuse nodes that the engine has no operations for on a domain."""
+    kinds = {type(node) for branch in design.branches for node in branch.nodes}
+    if domain is Domain.SOLID and (missing := kinds - {Node}):
+        names = " and ".join(sorted(kind.__name__ for kind in missing))
+        raise ValueError(
+            "Domain.SOLID has operations for a `Node` alone: its spectra are cas coefficients, of "
+            "which `engine/solids.py` makes norms over harmonics, and no filtered signals or "
+            f"products. Received: a design with {names}"
+        )
+
+
 def column(values: Sequence[float], index: np.ndarray) -> np.ndarray:
     """Metadata of filters by index; for index -1 it is missing: -1 for integers, NaN for floats."""
     known = np.asarray(values)
