@@ -38,6 +38,16 @@ def every(cases):
     return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
 
 
+# What takes seconds is slow beyond one case of each layer.
+small_first = pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case.name, marks=[] if case.small else [pytest.mark.slow])
+        for case in CASES
+    ],
+)
+
+
 def arrays(outputs):
     return [np.asarray(y) for y in keras.tree.flatten(outputs)]
 
@@ -185,7 +195,7 @@ def test_summary_counts_no_trainable_weight(case):
     assert model.count_params() > 0
 
 
-@every(CASES)
+@small_first
 def test_saved_model_serves_any_batch(case, tmp_path):
     case.model().export(tmp_path, format="tf_saved_model", verbose=False)
     served = tf.saved_model.load(tmp_path)
@@ -291,13 +301,14 @@ def test_inputs_of_other_types_are_cast(case, dtype):
 # Graphs, compilers and pipelines
 
 
-@every(CASES)
+@small_first
 def test_xla_agrees(case):
     layer = case.make()
     layer.build((None, *case.shape))
     assert_close(tf.function(layer, jit_compile=True)(case.inputs(BATCH)), expected(case))
 
 
+@pytest.mark.slow
 @every(SMALL)
 def test_a_layer_that_compiles_itself_agrees(case, few_at_once):
     x, plain = case.inputs(5), case.make()
@@ -380,6 +391,7 @@ def test_a_graph_of_parts_has_the_same_gradient(case, jit_compile, few_at_once):
     assert_close(graph(x), whole)
 
 
+@pytest.mark.slow
 @every(SMALL)
 def test_a_graph_of_parts_has_the_same_second_derivatives(case, few_at_once):
     x = tf.constant(case.inputs(5), tf.float64)
@@ -421,7 +433,7 @@ def policy(request):
 @every(SMALL)
 @pytest.mark.parametrize(
     ("policy", "jit_compile"),
-    [("float32", False), ("mixed_bfloat16", True)],
+    [("float32", False), pytest.param("mixed_bfloat16", True, marks=pytest.mark.slow)],
     indirect=["policy"],
 )
 @pytest.mark.usefixtures("policy")

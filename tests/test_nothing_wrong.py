@@ -122,6 +122,7 @@ def test_filters_of_the_same_arguments_are_taken(tmp_path):
 # Forward mode
 
 
+@pytest.mark.slow
 @every(SMALL)
 @pytest.mark.parametrize("way", ["plain", "jit"])
 @pytest.mark.parametrize("place", ["eager", "graph"])
