@@ -38,13 +38,13 @@ def every(cases):
     return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
 
 
-# What takes seconds is slow beyond one case of each layer.
+def small_or_slow(case, *others):
+    """Of a test that takes seconds all but one case of each layer are slow."""
+    return pytest.param(case, *others, marks=[] if case.small else [pytest.mark.slow])
+
+
 small_first = pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, id=case.name, marks=[] if case.small else [pytest.mark.slow])
-        for case in CASES
-    ],
+    "case", [small_or_slow(case) for case in CASES], ids=lambda case: case.name
 )
 
 
@@ -333,9 +333,9 @@ def takes_single(case):
 
 @pytest.mark.parametrize(
     ("case", "batched", "built"),
-    [(case, True, False) for case in CASES]
-    + [(case, True, True) for case in SMALL]
-    + [(case, False, not takes_single(case)) for case in CASES],
+    [(case, True, True) for case in SMALL]
+    + [small_or_slow(case, True, False) for case in CASES]
+    + [small_or_slow(case, False, not takes_single(case)) for case in CASES],
     ids=lambda value: getattr(value, "name", str(value)),
 )
 def test_maps_over_a_dataset(case, batched, built):
@@ -381,7 +381,7 @@ def test_parts_of_a_batch_make_the_whole(case, few_at_once):
 
 
 @every(SMALL)
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_graph_of_parts_has_the_same_gradient(case, jit_compile, few_at_once):
     x = tf.constant(case.inputs(5), steep(case))
     layer = case.make(dtype=steep(case))
