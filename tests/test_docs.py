@@ -127,7 +127,8 @@ def test_the_design_lists_every_module():
         listed.add(name if len(indent) == 2 else folder + name)
     inside = ("engine/", "filters/", "layers/", "plans/", "runtime/")
     there = {f"{f}{path.stem}" for f in inside for path in (PACKAGE / f).glob("[!_]*.py")}
-    there |= {path.stem for path in PACKAGE.glob("[!_]*") if f"{path.stem}/" not in inside}
+    modules = (path for path in PACKAGE.glob("[!_]*") if path.name != "py.typed")
+    there |= {path.stem for path in modules if f"{path.stem}/" not in inside}
     assert listed == there | set(inside)
 
 

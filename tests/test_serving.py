@@ -29,6 +29,7 @@ import tensorflow as tf
 
 SERVING = Path(__file__).parents[1] / "examples" / "serving"
 HAS_API = importlib.util.find_spec("tensorflow_serving") is not None
+pytestmark = pytest.mark.slow  # they train and export models first
 needs_api = pytest.mark.needs("tensorflow_serving")
 
 
