@@ -14,18 +14,17 @@ import keras_scattering
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PRINT = re.compile(r"^print\(.*\)  # (.+)$", re.MULTILINE)
+NEEDS = {"docs/mobile.md": ["ai_edge_litert", "tf2onnx", "onnxruntime"]}
 PAGES = [
-    page.relative_to(ROOT)
+    pytest.param(page, id=name, marks=[pytest.mark.needs(*NEEDS[name])] if name in NEEDS else [])
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
     if "```py" in page.read_text("utf8")
+    for name in [page.relative_to(ROOT).as_posix()]
 ]
 
 
-# What a page shows beyond the runtime dependencies.
-OPTIONAL = {"docs/mobile.md": ("ai_edge_litert", "tf2onnx", "onnxruntime")}
-
-
-@pytest.mark.parametrize("page", PAGES, ids=str)
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
 # Keras' converter to ONNX asks NumPy for a name that it has yet to get.
 @pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning:keras")
 # Keras stores weights through a NumPy protocol that NumPy 2 deprecates.
@@ -33,10 +32,8 @@ OPTIONAL = {"docs/mobile.md": ("ai_edge_litert", "tf2onnx", "onnxruntime")}
     "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
 )
 def test_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
-    for module in OPTIONAL.get(page.as_posix(), ()):
-        pytest.importorskip(module)
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / page).read_text("utf8")
+    text = page.read_text("utf8")
     blocks = list(BLOCK.finditer(text))
     assert len(blocks) == text.count("```py")  # none is passed over
     names = {"__name__": "__main__"}
@@ -130,7 +127,8 @@ def test_the_design_lists_every_module():
         listed.add(name if len(indent) == 2 else folder + name)
     inside = ("engine/", "filters/", "layers/", "plans/", "runtime/")
     there = {f"{f}{path.stem}" for f in inside for path in (PACKAGE / f).glob("[!_]*.py")}
-    there |= {path.stem for path in PACKAGE.glob("[!_]*") if f"{path.stem}/" not in inside}
+    modules = (path for path in PACKAGE.glob("[!_]*") if path.name != "py.typed")
+    there |= {path.stem for path in modules if f"{path.stem}/" not in inside}
     assert listed == there | set(inside)
 
 

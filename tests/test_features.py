@@ -1,6 +1,5 @@
 """Features of many files: right, whole, and each once, whatever happens."""
 
-import importlib.util
 import logging
 import os
 import signal
@@ -298,14 +297,12 @@ def test_errors(layer, tmp_path):
 def test_without_ray_it_says_what_to_install(layer, tmp_path, monkeypatch):
     files = save_npy(tmp_path, signals(1))
     monkeypatch.setitem(sys.modules, "ray.data", None)
-    with pytest.raises(ImportError, match=r"`actors` needs Ray: .*keras-scattering\[ray\]"):
+    with pytest.raises(ImportError, match=r'`actors` .* extra `ray`: pip install "ray\[data\]>='):
         extract(files, layer, tmp_path / "features", actors=1, verbose=False)
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None,
-    reason='Ray is not installed: pip install -e ".[ray]"',
-)
+@pytest.mark.slow
+@pytest.mark.needs("ray")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray's own, of its settings
 def test_on_ray_a_killed_actor_loses_and_duplicates_nothing(layer, tmp_path, monkeypatch):
     import ray.data

@@ -162,6 +162,7 @@ def sparse_png(path, count):
         file.truncate(count)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is counted otherwise")
 @pytest.mark.parametrize("kind", ["npy", "wav", "png", "sparse.png"])
 def test_files_that_are_far_too_large_cost_no_memory(tmp_path, kind):
