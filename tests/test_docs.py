@@ -6,6 +6,7 @@ import io
 import re
 from pathlib import Path
 
+import keras
 import pytest
 import tensorflow as tf
 
@@ -25,6 +26,14 @@ PAGES = [
 OPTIONAL = {"docs/mobile.md": ("ai_edge_litert", "tf2onnx", "onnxruntime")}
 
 
+@pytest.fixture
+def quiet_keras():
+    """Keras without progress bars among what is printed."""
+    keras.utils.disable_interactive_logging()
+    yield
+    keras.utils.enable_interactive_logging()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=str)
 # Keras' converter to ONNX asks NumPy for a name that it has yet to get.
 @pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning:keras")
@@ -32,10 +41,11 @@ OPTIONAL = {"docs/mobile.md": ("ai_edge_litert", "tf2onnx", "onnxruntime")}
 @pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
 )
-def test_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
+def test_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch, quiet_keras):
     for module in OPTIONAL.get(page.as_posix(), ()):
         pytest.importorskip(module)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")  # pages read its data
     text = (ROOT / page).read_text("utf8")
     blocks = list(BLOCK.finditer(text))
     assert len(blocks) == text.count("```py")  # none is passed over
