@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import importlib.util
 import io
 import re
 from pathlib import Path
@@ -56,6 +57,19 @@ def test_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch, quiet_ke
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(compile(code, str(page), "exec"), names)
         assert printed.getvalue().splitlines() == PRINT.findall(code)
+
+
+def test_the_guide_says_what_layers_make_of_signals():
+    """But for the times, which are measured."""
+    path = ROOT / "tests/benchmarks/starting_values.py"
+    spec = importlib.util.spec_from_file_location("starting_values", path)
+    table = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(table)
+    guide = (ROOT / "docs/guide.md").read_text("utf8")
+    lines = guide[guide.index(table.HEADER) :].split("\n\n")[0].splitlines()
+    assert [line.rsplit("|", 2)[0] + "|" for line in lines[2:]] == [
+        table.row(*values) for values in table.ROWS
+    ]
 
 
 # Names
