@@ -8,10 +8,13 @@ import re
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
 import keras_scattering
+from keras_scattering import Scattering1D
+from keras_scattering.layers import base
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -70,6 +73,38 @@ def test_the_guide_says_what_layers_make_of_signals():
     assert [line.rsplit("|", 2)[0] + "|" for line in lines[2:]] == [
         table.row(*values) for values in table.ROWS
     ]
+
+
+# Messages
+
+
+FAQ = (ROOT / "docs/faq.md").read_text("utf8")
+
+
+def stack_lists():
+    Scattering1D(J=3)([np.zeros(500), np.zeros(600)])
+
+
+def forked():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "_first_process", lambda: -1)
+        Scattering1D(J=3)(np.zeros((1, 64)))
+
+
+@pytest.mark.parametrize(
+    "provoke",
+    [
+        stack_lists,
+        forked,
+        lambda: Scattering1D(J=3)(keras.Input((None,))),
+        lambda: Scattering1D(J=1).build((None, 2, 4096)),
+        lambda: Scattering1D(J=3).build((None, 2, 4096)),
+    ],
+)
+def test_the_faq_quotes_the_messages_of_this_package(provoke):
+    with pytest.raises((RuntimeError, ValueError, UserWarning)) as caught:
+        provoke()
+    assert f"{caught.type.__name__}: {caught.value}" in FAQ.splitlines()
 
 
 # Names
