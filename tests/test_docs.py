@@ -2,14 +2,19 @@
 
 import ast
 import contextlib
+import importlib.util
 import io
 import re
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
 import keras_scattering
+from keras_scattering import Scattering1D
+from keras_scattering.layers import base
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -23,6 +28,14 @@ PAGES = [
 ]
 
 
+@pytest.fixture
+def quiet_keras():
+    """Keras without progress bars among what is printed."""
+    keras.utils.disable_interactive_logging()
+    yield
+    keras.utils.enable_interactive_logging()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 # Keras' converter to ONNX asks NumPy for a name that it has yet to get.
@@ -31,8 +44,9 @@ PAGES = [
 @pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
 )
-def test_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
+def test_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch, quiet_keras):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")  # pages read its data
     text = page.read_text("utf8")
     blocks = list(BLOCK.finditer(text))
     assert len(blocks) == text.count("```py")  # none is passed over
@@ -43,6 +57,51 @@ def test_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(compile(code, str(page), "exec"), names)
         assert printed.getvalue().splitlines() == PRINT.findall(code)
+
+
+def test_the_guide_says_what_layers_make_of_signals():
+    """But for the times, which are measured."""
+    path = ROOT / "tests/benchmarks/starting_values.py"
+    spec = importlib.util.spec_from_file_location("starting_values", path)
+    table = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(table)
+    guide = (ROOT / "docs/guide.md").read_text("utf8")
+    lines = guide[guide.index(table.HEADER) :].split("\n\n")[0].splitlines()
+    assert [line.rsplit("|", 2)[0] + "|" for line in lines[2:]] == [
+        table.row(*values) for values in table.ROWS
+    ]
+
+
+# Messages
+
+
+FAQ = (ROOT / "docs/faq.md").read_text("utf8")
+
+
+def stack_lists():
+    Scattering1D(J=3)([np.zeros(500), np.zeros(600)])
+
+
+def forked():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "_first_process", lambda: -1)
+        Scattering1D(J=3)(np.zeros((1, 64)))
+
+
+@pytest.mark.parametrize(
+    "provoke",
+    [
+        stack_lists,
+        forked,
+        lambda: Scattering1D(J=3)(keras.Input((None,))),
+        lambda: Scattering1D(J=1).build((None, 2, 4096)),
+        lambda: Scattering1D(J=3).build((None, 2, 4096)),
+    ],
+)
+def test_the_faq_quotes_the_messages_of_this_package(provoke):
+    with pytest.raises((RuntimeError, ValueError, UserWarning)) as caught:
+        provoke()
+    assert f"{caught.type.__name__}: {caught.value}" in FAQ.splitlines()
 
 
 # Names

@@ -95,12 +95,13 @@ def test_bad_files_are_named_and_the_others_done(layer, tmp_path):
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "empty.wav").touch()
     (tmp_path / "notes.txt").touch()
+    fit = "a function `read` can crop, pad or resize it"
     reasons = {
         "cut.wav": "WavFileWarning: Reached EOF",
         "rate.wav": "4000 samples per second, not 8000",
-        "stereo.wav": r"the model takes shape (64,), not (64, 2)",
-        "short.npy": r"the model takes shape (64,), not (63,)",
-        "rank.npy": r"the model takes shape (64,), not (8, 8)",
+        "stereo.wav": f"the model takes shape (64,), not (64, 2); {fit}",
+        "short.npy": f"the model takes shape (64,), not (63,); {fit}",
+        "rank.npy": f"the model takes shape (64,), not (8, 8); {fit}",
         "complex.npy": "not complex64",
         "pickle.npy": "allow_pickle",
         "half.npy": "ValueError",
