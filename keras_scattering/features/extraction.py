@@ -60,10 +60,10 @@ def extract(
     Args:
         source: A glob (`"sounds/**/*.wav"`) or a list of paths. The ids are the paths as given. The
             files may be .wav (integers become floats between -1 and 1), .npy, or images (.bmp,
-            .gif, .jpeg, .jpg, .png). Images have numbers from 0 to 255, in grey for models without
-            channels. `source` may also be a Ray dataset with a column `id` or `path` and one more
-            column. That column holds arrays, paths of such files, or their contents; for contents
-            the id tells the kind of file.
+            .gif, .jpeg, .jpg, .png). Images have numbers from 0 to 255. Models without channels get
+            grey, 0.299 red + 0.587 green + 0.114 blue. `source` may also be a Ray dataset with a
+            column `id` or `path` and one more column. That column holds arrays, paths of such
+            files, or their contents; for contents the id tells the kind of file.
         model: A built scattering layer, a Keras model with one input, or the path of a .keras file
             or of a SavedModel. It must take batches of any length, and items of one known shape.
         folder: Folder for the files, made if it is missing. A folder with features of another model

@@ -1,93 +1,105 @@
-"""Shapes of arrays, sounds and images, from the headers of their files, without decoding."""
+"""Shapes of arrays and sounds, from the headers of their files.
 
+A header is believed only as far as the file bears it out: what is read has limits of its own.
+"""
+
+import io
 import os
 import struct
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
-import tensorflow as tf
-from scipy.io import wavfile
 
-_PALETTE = 0x80  # flag of a GIF with a palette; the last three bits give the palette's length
+_LETTERS = 10_000  # of the header of a .npy file; NumPy's own limit
+_CHUNKS = 1000  # of a wav file; one of zeros only has a chunk in each 8 bytes
+_FORM = 40  # bytes of the longest format of samples that SciPy knows
+_ELSEWHERE = 2**32 - 1  # length of a chunk whose length is in an RF64 file's first chunk
 
 
 def array_shape(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and type of a .npy file."""
     version = np.lib.format.read_magic(file)
     first = version == (1, 0)  # later versions may have longer headers, and share one reader
+    field = file.read(2 if first else 4)
+    length = int.from_bytes(field, "little")
+    if length > _LETTERS:
+        raise ValueError(f"its header has {length} bytes, and {_LETTERS} are allowed")
+    header = io.BytesIO(field + file.read(length))
     read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
+    shape, _, dtype = read(header)
     return shape, dtype
 
 
-def sound_shape(file: BinaryIO) -> tuple[int, ...] | None:
-    """Samples of a wav file, and channels if there are several; None for other files."""
+class Sound(NamedTuple):
+    """The samples of a wav file."""
+
+    shape: tuple[int, ...]  # samples, and channels if there are several
+    head: bytes  # of a wav file that has nothing but these samples
+    start: int
+    length: int
+
+    def alone(self, file: BinaryIO) -> BinaryIO:
+        """A wav file without other chunks, which a reader may take for samples or formats."""
+        file.seek(self.start)
+        return io.BytesIO(self.head + file.read(self.length))
+
+
+def sound(file: BinaryIO) -> Sound:
+    """Find the samples of a wav file."""
+    order, chunks = _chunks(file)
+    for name in (b"fmt ", b"data"):
+        count = sum(chunk == name for chunk, _, _ in chunks)
+        if count != 1:
+            raise ValueError(f"it has {count} chunks {_shown(name)}, not 1")
+    places = {name: place for name, *place in chunks}
+    start, length = places[b"fmt "]
+    file.seek(start)
+    form = file.read(min(length // 2 * 2, _FORM))
+    if len(form) < 16:
+        raise ValueError(f"its format has {length} bytes, and needs 16")
+    channels, width = struct.unpack_from(f"{order}2xH8xH", form)
+    if not channels or not width:
+        raise ValueError(f"it has {channels} channels, and {width} bytes for a sample of all")
+    start, length = places[b"data"]
+    samples = length // width
+    shape = (samples,) if channels == 1 else (samples, channels)
+    form = struct.pack(f"{order}4sI", b"fmt ", len(form)) + form
+    body = b"WAVE" + form + struct.pack(f"{order}4sI", b"data", samples * width)
+    riff = b"RIFF" if order == "<" else b"RIFX"
+    head = riff + struct.pack(f"{order}I", len(body) + samples * width) + body
+    return Sound(shape, head, start, samples * width)
+
+
+def _chunks(file: BinaryIO) -> tuple[str, list[tuple[bytes, int, int]]]:
+    """Order of a wav file's bytes, and name, start and length of its chunks."""
     end = file.seek(0, os.SEEK_END)
     file.seek(0)
     head = file.read(12)
     order = {b"RIFF": "<", b"RF64": "<", b"RIFX": ">"}.get(head[:4])
     if order is None or head[8:] != b"WAVE":
-        return None
-    channels, width, total, long = 1, 1, 0, 0
-    while len(chunk := file.read(8)) == 8:
-        name, length = struct.unpack(f"{order}4sI", chunk)
-        start = file.tell()
-        if name == b"ds64":  # RF64 has a length of eight bytes here
-            _, long = struct.unpack("<QQ", file.read(16))
-        elif name == b"fmt ":
-            channels, width = struct.unpack(f"{order}2xH8xH", file.read(14))
-        elif name == b"data":
-            length = long or length
-            if length > end - start:  # SciPy warns of this only if the file's length shows it
-                raise wavfile.WavFileWarning(f"Reached EOF: {end - start} bytes of {length}")
-            total += length
-        file.seek(start + length + length % 2)
-    samples = total // width
-    return (samples,) if channels == 1 else (samples, channels)
+        raise ValueError("it does not begin as a wav file")
+    stop, at, long = 8 + struct.unpack(f"{order}I", head[4:8])[0], 12, _ELSEWHERE
+    if head[:4] == b"RF64":
+        first = file.read(24)
+        if len(first) < 24 or first[:4] != b"ds64":
+            raise ValueError("it is an RF64 file without lengths")
+        at, stop, long = struct.unpack("<4xIQQ", first)
+        at, stop = 20 + at, 8 + stop
+    chunks = []
+    while at + 8 <= min(stop, end):
+        if len(chunks) == _CHUNKS:
+            raise ValueError(f"it has more than {_CHUNKS} chunks")
+        file.seek(at)
+        name, length = struct.unpack(f"{order}4sI", file.read(8))
+        length = long if length == _ELSEWHERE else length
+        if at + 8 + length > end:
+            raise ValueError(f"it ends early: chunk {_shown(name)} should have {length} bytes")
+        chunks.append((name, at + 8, length))
+        at += 8 + length + length % 2
+    if stop > max(at, end):
+        raise ValueError(f"it ends early: it has {end} bytes, and should have {stop}")
+    return order, chunks
 
 
-def image_shape(contents: bytes) -> tuple[int, int] | None:
-    """Height and width of an image; None for other contents."""
-    if contents.startswith(b"\x89PNG"):
-        width, height = struct.unpack_from(">II", contents, 16)
-    elif contents.startswith(b"GIF8"):
-        width, height = _frame(contents)[1]
-    elif contents.startswith(b"BM"):
-        width, height = struct.unpack_from("<ii", contents, 18)
-    elif contents.startswith(b"\xff\xd8\xff"):
-        height, width, _ = tf.io.extract_jpeg_shape(contents).numpy().tolist()
-    else:
-        return None
-    return abs(height), width  # a BMP with a negative height begins at the top
-
-
-def first_frame(contents: bytes) -> bytes:
-    """A GIF up to its first frame, since a decoder unpacks all frames."""
-    end, _ = _frame(contents)
-    return contents[:end] + b";"
-
-
-def _frame(gif: bytes) -> tuple[int, tuple[int, int]]:
-    """End of a GIF's first frame, and the frame's width and height."""
-    try:
-        at = 13 + _colours(gif[10])
-        while gif[at] == 0x21:  # extensions
-            at = _behind_blocks(gif, at + 2)
-        if gif[at] != 0x2C:
-            raise ValueError("the GIF has no frame where one should be")
-        size = struct.unpack_from("<HH", gif, at + 5)
-        return _behind_blocks(gif, at + 11 + _colours(gif[at + 9])), size
-    except (IndexError, struct.error):
-        raise ValueError("the GIF ends within its first frame") from None
-
-
-def _colours(flags: int) -> int:
-    """Bytes of a GIF's palette."""
-    return 3 << (flags & 7) + 1 if flags & _PALETTE else 0
-
-
-def _behind_blocks(gif: bytes, at: int) -> int:
-    """Position after a chain of blocks; each block begins with its length."""
-    while gif[at]:
-        at += gif[at] + 1
-    return at + 1
+def _shown(name: bytes) -> str:
+    return repr(name.decode("latin-1"))

@@ -5,21 +5,20 @@ import math
 import os
 import re
 import stat
-import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 from scipy.io import wavfile
 
-from keras_scattering.features import headers
+from keras_scattering.features import headers, images
 
 IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 
 _IRREGULAR = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
 _FIT = "a function `read` can crop, pad or resize it"  # ends messages on sizes
+_LETTERS = 500  # of a reason; decoders may quote a whole header
 _SPARE = 2**25  # bytes allowed in an image's file besides its pixels: metadata, more frames
 
 
@@ -33,10 +32,7 @@ class Reader(NamedTuple):
 
     def read_all(self, ids: list[str], values: list[Any]) -> tuple[dict[str, Any], dict[str, str]]:
         """Arrays of the good items by id, and reasons for the bad items by id."""
-        with warnings.catch_warnings(), ThreadPoolExecutor(8) as pool:
-            # SciPy only warns of a wav file's faults. Chunks that it does not know are no faults.
-            warnings.simplefilter("ignore", wavfile.WavFileWarning)
-            warnings.filterwarnings("error", "Reached EOF", wavfile.WavFileWarning)
+        with ThreadPoolExecutor(8) as pool:
             arrays = list(pool.map(self._try, ids, values))
         good = {i: a for i, a in zip(ids, arrays, strict=True) if not isinstance(a, str)}
         return good, {i: a for i, a in zip(ids, arrays, strict=True) if isinstance(a, str)}
@@ -49,7 +45,7 @@ class Reader(NamedTuple):
             return self._fit(self._decode(name, value))
         except Exception as error:  # decoders raise many kinds for damaged files
             reason = re.sub(r"{{.*?}} ?", "", str(error))  # without the names of TensorFlow's nodes
-            return f"{type(error).__name__}: {reason}".splitlines()[0]
+            return f"{type(error).__name__}: {reason}".splitlines()[0][:_LETTERS]
 
     def _decode(self, name: str, value: Any) -> Any:
         """The array of an item: a string is the path of a file, and bytes are its contents."""
@@ -82,11 +78,9 @@ class Reader(NamedTuple):
 
     def _sound(self, file: BinaryIO) -> np.ndarray:
         """Samples of a wav file; integers become floats between -1 and 1."""
-        shape = headers.sound_shape(file)
-        if shape is not None:
-            self._check(shape, np.dtype(float))
-        file.seek(0)
-        rate, samples = wavfile.read(file)
+        sound = headers.sound(file)
+        self._check(sound.shape, np.dtype(float))
+        rate, samples = wavfile.read(sound.alone(file))
         if self.sampling_rate is not None and rate != self.sampling_rate:
             raise ValueError(f"{rate} samples per second, not {self.sampling_rate:g}")
         if samples.dtype == np.uint8:
@@ -100,21 +94,15 @@ class Reader(NamedTuple):
         if length > 8 * math.prod(self.shape) + _SPARE:
             raise ValueError(f"the model takes shape {self.shape}, and the file has {length} bytes")
         file.seek(0)
-        contents = file.read()
-        pixels = headers.image_shape(contents)
-        if pixels is not None:
-            shape, wanted = _without_ones(pixels), _without_ones(self.shape)
-            if wanted[: len(shape)] != shape or len(wanted) > len(shape) + 1:  # 1 for channels
-                height, width = pixels
-                raise ValueError(
-                    f"the model takes shape {self.shape}, not an image of {height} x {width} "
-                    f"pixels; {_FIT}"
-                )
-        if contents.startswith(b"GIF"):
-            contents = headers.first_frame(contents)
+        (height, width), contents = images.measure(file.read())
+        shape, wanted = _without_ones((height, width)), _without_ones(self.shape)
+        if wanted[: len(shape)] != shape or len(wanted) > len(shape) + 1:  # 1 for channels
+            raise ValueError(
+                f"the model takes shape {self.shape}, not an image of {height} x {width} "
+                f"pixels; {_FIT}"
+            )
         channels = 1 if len(self.shape) < 3 else self.shape[-1]
-        channels = channels if channels in (1, 3, 4) else 0  # 0: as many as the file has
-        return tf.io.decode_image(contents, channels, expand_animations=False).numpy()
+        return images.decode(contents, channels if channels in (1, 3, 4) else 0)
 
     def _check(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
         """Refuse shapes and types that the model does not take."""

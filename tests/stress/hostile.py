@@ -1,7 +1,8 @@
 """`extract` on files that are damaged, strange, or meant to do harm.
 
 Each item must be done or named bad, and the good ones be right, soon and in little memory. First
-come all sorts of strange files, one at a time; then rounds of many at once.
+come good files of every kind, then all sorts of strange files, one at a time, and then rounds of
+many at once.
 """
 
 import os
@@ -16,15 +17,17 @@ from typing import Any
 import numpy as np
 import specimens
 from rounds import Ended, Row, fresh, resident, scaled, stream
-from specimens import ANY, GOOD, STRANGE, Images, Sounds, Specimen
+from specimens import ANY, GOOD, STRANGE, Greys, Images, Sounds, Specimen
 
 ROUNDS = 100
+GOOD_ONES = 20  # of each kind
 SECONDS = 20  # for one strange file
 LIMIT = 180  # seconds for a round
 MOST = 100.0  # MB more than good files of the same sizes take, at any moment, for one file
 MOST_OF_MANY = 200.0  # and for a round: eight are read at a time
 
-ITEMS = {"sounds": Sounds, "images": Images}
+ITEMS = {"sounds": Sounds, "images": Images, "greys": Greys}
+ATTACKED = ("sounds", "images")
 
 
 def make_layer(items: str) -> Any:
@@ -51,8 +54,10 @@ def extracted(source: Any, layer: Any, features: Path, **options: Any) -> Any:
         return extract(source, layer, features, verbose=False, **options)
 
 
-def write_good(place: Path, items: Any, rng: np.random.Generator, number: int) -> Specimen:
-    kind = str(rng.choice(items.kinds))
+def write_good(
+    place: Path, items: Any, rng: np.random.Generator, number: int, kind: str | None = None
+) -> Specimen:
+    kind = kind or str(rng.choice(items.kinds))
     content, array = items.good(rng, kind)
     path = place / f"{number:03}-good.{kind}"
     path.write_bytes(content)
@@ -63,10 +68,11 @@ def faults(files: list[Specimen], result: Any, layer: Any, features: Path) -> li
     """What is wrong with what a run has left of the files."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(features)
-    ids = table["id"].to_pylist()
-    values = dict(zip(ids, table["coefficients"].combine_chunks().to_numpy_ndarray(), strict=True))
-    wrong = []
+    wrong, ids, values = [], [], {}
+    if list(features.glob("part-*")):
+        table = pq.read_table(features)
+        ids, arrays = table["id"].to_pylist(), table["coefficients"].combine_chunks()
+        values = dict(zip(ids, arrays.to_numpy_ndarray(), strict=True))
     if len(values) < len(ids):
         wrong.append(f"{len(ids)} rows of {len(values)} ids")
     names = {file.path for file in files}
@@ -99,6 +105,26 @@ def _expected(file: Specimen, layer: Any) -> np.ndarray | None:
     if array is None:
         return None
     return np.asarray(layer(np.reshape(array, (1, *layer._state.shape[1:])).astype("float32")))[0]
+
+
+# Good files alone
+
+
+def good_ones(place: str, seed: int) -> tuple[int, list[str]]:
+    """How many files there were, and what is wrong with those of a kind."""
+    rng, count, wrong = np.random.default_rng(seed), 0, []
+    for items, made in ((name, ITEMS[name]()) for name in ITEMS):
+        layer = make_layer(items)
+        for kind in made.kinds:
+            folder, features = Path(place, f"{items} {kind}"), Path(place, f"{items} {kind} done")
+            folder.mkdir()
+            files = [write_good(folder, made, rng, i, kind) for i in range(GOOD_ONES)]
+            result = extracted([file.path for file in files], layer, features)
+            found = faults(files, result, layer, features)
+            count += len(files)
+            if found:
+                wrong.append(f"{items}, {kind}: {len(found)} faults, such as {found[0]}")
+    return count, wrong
 
 
 # One strange file at a time
@@ -196,7 +222,14 @@ def together(
 
 
 def rows(scale: float, seed: int) -> Iterator[Row]:
-    for items in ITEMS:
+    began, title = time.monotonic(), "good files of every kind"
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            count, wrong = fresh(good_ones, place, seed, limit=LIMIT)
+        except Ended as error:
+            count, wrong = 0, [f"{title}: {error}"]
+    yield Row(title, count, wrong, time.monotonic() - began)
+    for items in ATTACKED:
         row, failed = strange_files(items, seed)
         yield row
         yield many_files(items, seed, scaled(ROUNDS, scale), failed)

@@ -95,6 +95,20 @@ class Images:
         return image(pixels, kind), pixels
 
 
+class Greys(Images):
+    """Items for a layer of images without channels, whatever the files have."""
+
+    shape = SIZE
+
+    def good(self, rng: np.random.Generator, kind: str) -> tuple[bytes, np.ndarray]:
+        pixels = rng.integers(100, 256, SIZE).astype("uint8")
+        pixels[:] = pixels.mean(0) if kind == "jpeg" else pixels
+        if kind == "npy":
+            return npy(pixels), pixels
+        colours = np.repeat(pixels[..., None], 3, axis=-1)
+        return image(colours if rng.random() < 0.5 else pixels, kind), pixels
+
+
 # Damage to the bytes of a good file
 
 
@@ -130,8 +144,8 @@ def damaged(place: Path, items: Any, rng: np.random.Generator, number: int) -> S
     damage = list(DAMAGES)[rng.integers(len(DAMAGES))]
     whole = items.good(rng, kind)[0]
     content, suffix, verdict = damage(rng, whole), kind, DAMAGES[damage]
-    if whole.count(b"!\xf9\x04") > 1:
-        verdict = ANY  # an animation, of which the first frame counts
+    if kind == "gif" and Image.open(io.BytesIO(whole)).n_frames > 1:
+        verdict = ANY  # of an animation the first frame counts
     if rng.random() < 0.2:
         suffix, verdict = (
             str(rng.choice(["npy", "wav", "PNG", "jpg", "gif", "bmp", "txt", ""])),
