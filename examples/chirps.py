@@ -24,7 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from keras_scattering import Scattering1D, TimeFrequencyScattering
+from keras_scattering import Scattering1D, TimeFrequencyScattering, plot
 
 SAMPLES = 2048  # of a chirp
 BATCH = 32
@@ -104,49 +104,24 @@ def draw(path):
     x = np.stack([rising, rising[::-1]]).astype("float32")
 
     first = Scattering1D(J=8, Q=8, T=32, max_order=1, padding="zero")
-    scattergrams = np.asarray(first(x))[..., 1:]
-    xi1 = first.meta()["xi1"][1:]
-    shown = xi1 > 0.01
     joint = TimeFrequencyScattering(J_fr=3, F="global", **SETTINGS)
-    energies, meta = np.asarray(joint(x)) ** 2, joint.meta()
-    spins = (meta["order"] == 2) & (meta["spin"] != 0)
-    rates, scales = (np.unique(meta[name][spins]) for name in ("xi2", "xi_fr"))
-    cells = (
-        np.searchsorted(rates, meta["xi2"][spins]),
-        np.searchsorted(scales, meta["xi_fr"][spins]),
-    )
-
-    figure = Figure(figsize=(11, 6.5), layout="constrained")
-    panels = figure.subplots(2, 2, width_ratios=(1.4, 1), sharex="col")
+    scattergrams, coefficients = first(x), np.asarray(joint(x))
+    meta = joint.meta()
+    figure = Figure(figsize=(7.5, 6), layout="constrained")
+    halves = figure.subfigures(2, 1)
     for row, name in enumerate(("rising", "falling")):
-        left, right = panels[row]
-        left.imshow(
-            scattergrams[row][:, shown].T,
-            aspect="auto",
-            cmap="magma",
-            extent=(0, SAMPLES, np.count_nonzero(shown), 0),
-        )
-        ticks = np.arange(0, np.count_nonzero(shown), 8)
-        left.set(yticks=ticks + 0.5, yticklabels=[f"{f:.2g}" for f in xi1[ticks]])
-        left.set(title=f"{name}: order-1 scattering", ylabel="cycles a sample")
-        picture = np.zeros((len(rates), len(scales)))
-        picture[cells] = energies[row, spins]
-        right.imshow(picture, aspect="auto", cmap="magma", origin="lower")
-        total = {
-            s: energies[row, (meta["order"] == 2) & (meta["spin"] == s)].sum() for s in (1, -1)
-        }
-        share = total[1] / (total[1] + total[-1])
-        right.axvline(len(scales) / 2 - 0.5, color="white", linewidth=1)
-        right.set(title=f"energy by spin: −1 has {1 - share:.1%}, +1 has {share:.1%}")
-        right.set(xticks=range(len(scales)), xticklabels=[f"{s:+.2f}" for s in scales])
-        right.set(yticks=range(len(rates)), yticklabels=[f"{r:.2g}" for r in rates])
-        right.set_ylabel("rate, cycles a sample")
-    left.set_xlabel("time, samples")
-    right.set_xlabel("scale and spin, cycles a wavelet")
+        left, *spins = halves[row].subplots(1, 3, width_ratios=(1.3, 1, 1))
+        plot.scattergram(first, scattergrams[row], ax=left)
+        left.set(title=f"{name}: first order", ylim=(0.01, 0.5))
+        plot.joint(joint, coefficients[row], axes=spins)
+        energies = coefficients[row] ** 2
+        total = [energies[(meta["order"] == 2) & (meta["spin"] == s)].sum() for s in (-1, 1)]
+        for ax, spin, share in zip(spins, ("−1", "+1"), total / np.sum(total), strict=True):
+            ax.set_title(f"spin {spin}: {share:.1%}")
     description = (
         "A rising and a falling chirp. Left, their order-1 scattering in time and frequency; "
-        "right, the energy of their joint scattering by rate and by scale, where the rising one "
-        "is bright on the side of one spin and the falling one on the other."
+        "right, their joint scattering by rate and by scale, with the share of the energy of each "
+        "spin: the rising one is bright on the side of spin +1 and the falling one on the other."
     )
     figure.savefig(path, dpi=150, metadata={"Description": description})
 

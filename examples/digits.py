@@ -17,11 +17,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Wedge
 
-from keras_scattering import Scattering2D
+from keras_scattering import Scattering2D, plot
 
 BUNDLED = Path(__file__).parent / "data" / "mnist_5k.npz"
 HELD_OUT = 1000
@@ -87,42 +85,19 @@ def make_model(training_steps, *layers):
     return model
 
 
-def draw_discs(axes, coefficients, j, angle):
-    """Draw a disc of order-1 coefficients at each place of a (height, width, path) map.
-
-    A disc is the plane of spatial frequencies. Rings are scales, the finest outside; sectors are
-    the directions in which the wavelets oscillate, so a stroke lights those at right angles to it.
-    """
-    rings, sectors = len(np.unique(j)), len(np.unique(angle))
-    step, width = 180 / sectors, 0.47 / rings
-    wedges, values = [], []
-    for row, column, path in np.ndindex(coefficients.shape):
-        radius = width * (rings - j[path])
-        # Angles run from the rows' axis, which points down, to the columns' axis.
-        direction = 90 - np.degrees(angle[path])
-        for middle in (direction, direction + 180):  # a real image does not tell them apart
-            edges = middle - step / 2, middle + step / 2
-            wedges.append(Wedge((column, row), radius, *edges, width=width))
-            values.append(coefficients[row, column, path])
-    axes.add_collection(PatchCollection(wedges, array=np.array(values), cmap="magma"))
-    height, width = coefficients.shape[:2]
-    axes.set(xlim=(-0.6, width - 0.4), ylim=(height - 0.4, -0.6), aspect="equal")
-
-
-def draw(scattering, images, path):
+def draw(images, path):
     """Write a picture of digits, each above its order-1 scattering."""
-    meta = scattering.meta()
-    first = meta["order"] == 1
-    maps = np.asarray(scattering(images))[..., first]
-    figure = Figure(figsize=(2.4 * len(images), 5), layout="constrained")
+    first = Scattering2D(J=2, max_order=1)  # what the model's layer begins with
+    maps = first(images)
+    figure = Figure(figsize=(2 * len(images), 4.2), layout="constrained")
     tops, bottoms = figure.subplots(2, len(images))
     for top, bottom, image, coefficients in zip(tops, bottoms, images, maps, strict=True):
         top.imshow(image, cmap="gray")
-        draw_discs(bottom, coefficients, meta["j1"][first], meta["angle1"][first])
-    for panel in (*tops, *bottoms):
-        panel.set(xticks=[], yticks=[], facecolor="black")
-    tops[0].set_ylabel("digit")
-    bottoms[0].set_ylabel("order-1 scattering")
+        top.set(xticks=[], yticks=[])
+        plot.discs(first, coefficients, position="all", axes=[bottom])
+        bottom.set_title("")
+    tops[0].set_ylabel("digit", fontsize="x-large")
+    bottoms[0].set_ylabel("first order", fontsize="x-large")
     description = (
         "Five digits, each above its order-1 scattering: at every place a disc of directions and "
         "scales, bright at right angles to the strokes that pass there."
@@ -187,7 +162,7 @@ def main(argv=None):
 
     picture = args.output_dir / "digits.png"
     shown = [np.argmax(y_test == digit) for digit in (0, 2, 4, 7, 8)]
-    draw(model.layers[0], x_test[shown], picture)
+    draw(x_test[shown], picture)
     print(f"Drew {picture}")
     print(f"Done in {time.perf_counter() - start:.0f} s; all is in {args.output_dir.resolve()}")
     return accuracy

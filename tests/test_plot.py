@@ -13,6 +13,9 @@ from keras_scattering import (
     TimeFrequencyScattering,
     plot,
 )
+from keras_scattering.filters import FilterBank, MorletBank1D
+from keras_scattering.filters.morlet1d import schedule
+from keras_scattering.plans import scattering1d
 
 RATE = 8000
 SAMPLES = 2048
@@ -74,16 +77,71 @@ def test_parts_of_the_filter_bank_add_up_to_the_sum():
     lines = [line.get_xydata() for line in plot.filter_bank(time_layer()).lines]
     *parts, (omega, total) = [points.T for points in lines]
     added = sum(np.interp(omega, x, y, left=0, right=0) for x, y in parts)
-    inner = (omega > 0.05) & (omega < 0.4)  # away from where negative frequencies add
-    np.testing.assert_allclose(added[inner], total[inner], atol=2e-4)
+    np.testing.assert_allclose(added, total, atol=2e-4)
+    bank = time_layer()._state.plan.banks[0]
+    exact, half = bank.littlewood_paley(), bank.N // 2
+    grid = np.arange(half) / bank.N
+    inner = grid > omega[0]
+    np.testing.assert_allclose(np.interp(grid[inner], omega, total), exact[:half][inner], atol=5e-3)
 
 
-def test_filter_bank_in_the_plane_has_a_line_around_every_wavelet():
-    ax = plot.filter_bank(image_layer())
-    contours = [c for c in ax.collections if len(c.get_paths()[0].vertices)]
-    assert len(contours) == 3 * 8
+@pytest.mark.parametrize("T", [4, 2**5])
+def test_filter_bank_says_why_its_sum_exceeds_1(T):
+    """Averages shorter than the longest wavelet pass what wavelets pass too."""
+    ax = plot.filter_bank(time_layer(T=T))
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels[:3] == ["wavelets", "low-pass", "sum"]
+    above = ax.lines[-1].get_ydata().max() > 1.01
+    assert above == (T < 2**5) == any("above 1" in label for label in labels)
+
+
+def test_curves_of_many_wavelets_are_smooth():
+    """The lowest curves too have a point for each small change of their slope."""
+    layer = built(Scattering1D(J=12, Q=16), 2**13)
+    *wavelets, _, _ = plot.filter_bank(layer).lines
+    assert len(wavelets) == len(layer._state.plan.banks[0])
+    for line in wavelets:
+        y = line.get_ydata()
+        assert np.abs(np.diff(y)).max() < 0.2 * y.max()
+
+
+class OwnGrid(MorletBank1D):
+    """Wavelets of another family, known by the interface of banks alone."""
+
+    columns = property(lambda self: {"j": self.j})
+    on_grid = FilterBank.on_grid
+    deviation = FilterBank.deviation
+
+
+@pytest.mark.parametrize("function", [plot.filter_bank, plot.wavelets])
+def test_banks_of_other_families_are_drawn(function, monkeypatch):
+    monkeypatch.setattr(scattering1d, "MorletBank1D", OwnGrid)
+    ax = function(time_layer())
+    xi = schedule(5, 4)[0][0]
+    if function is plot.filter_bank:
+        line = ax.lines[0].get_xydata()
+        assert line[line[:, 1].argmax(), 0] == pytest.approx(xi, rel=0.01)
+    else:
+        assert float(ax.get_yticklabels()[0].get_text()) == pytest.approx(xi, rel=0.01)
+
+
+def test_filter_bank_in_the_plane_has_one_curve_around_every_filter():
+    layer = image_layer()
+    ax = plot.filter_bank(layer)
+    contours = [c.get_paths()[0] for c in ax.collections]
+    assert len(contours) == 3 * 8 + 1  # and the low-pass
+    assert contours[-1].contains_point((0, 0))
+    meta = layer.meta()
+    for path in np.flatnonzero(meta["order"] == 1):
+        curve = contours[int(meta["n1"][path])]
+        # In one piece, though the finest wavelets reach beyond the grid's frequencies.
+        assert np.count_nonzero(curve.codes == curve.MOVETO) == 1
+        xi, angle = 0.375 / 2 ** meta["j1"][path], meta["angle1"][path]
+        assert curve.contains_point((xi * np.sin(angle), xi * np.cos(angle)))
+    assert max(np.abs(curve.vertices).max() for curve in contours) > 0.5
     assert ax.images[0].get_array().max() <= 1.1
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["1", "2", "4"]
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == ["scale 1", "scale 2", "scale 4", "low-pass"]
 
 
 @pytest.mark.parametrize("layer", [time_layer, joint_layer])
@@ -101,22 +159,95 @@ def test_wavelets_in_the_plane_are_a_row_for_each_scale():
     assert [label.get_text() for label in ax.get_xticklabels()][2:5] == ["22.5°", "0°", "−22.5°"]
 
 
-@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-def test_scattergram_has_a_tone_where_and_when_it_sounds(data_format):
-    layer = time_layer(data_format=data_format, padding="zero")
-    x = tone(500.0) * (np.arange(SAMPLES) > SAMPLES / 2)
-    ax = plot.scattergram(layer, layer(x[None])[0], sampling_rate=RATE)
+def brightest(ax):
+    """Frequency and time, low and high, of the brightest cell."""
     (mesh,) = ax.collections
-    values = np.asarray(mesh.get_array())
-    corners = mesh.get_coordinates()
+    values, corners = np.asarray(mesh.get_array()), mesh.get_coordinates()
     row, column = np.unravel_index(values.argmax(), values.shape)
-    high, low = corners[row, column, 1], corners[row + 1, column, 1]
+    (start, low), (stop, high) = corners[row, column], corners[row + 1, column + 1]
+    return low, high, start, stop
+
+
+@pytest.mark.parametrize("scale", ["db", "linear"])
+@pytest.mark.parametrize("options", [{}, {"data_format": "channels_first"}, {"T": 0}])
+def test_scattergram_has_a_tone_where_and_when_it_sounds(options, scale):
+    layer = time_layer(padding="zero", **options)
+    x = tone(500.0) * (np.arange(SAMPLES) > SAMPLES / 2)
+    ax = plot.scattergram(layer, layer(x), sampling_rate=RATE, scale=scale)
+    low, high, start, _ = brightest(ax)
     assert low * 0.9 < 500 < high * 1.1
-    assert corners[row, column, 0] > 0.5 * SAMPLES / RATE
+    assert start > 0.49 * SAMPLES / RATE
     np.testing.assert_allclose(ax.get_xlim(), (0, SAMPLES / RATE))
+    corners = ax.collections[0].get_coordinates()
     assert corners[0, 0, 0] <= 0
     assert corners[0, -1, 0] >= SAMPLES / RATE
-    assert corners[0, 1, 0] - corners[0, 0, 0] == pytest.approx(16 / RATE)
+    if layer.T:
+        assert corners[0, 1, 0] - corners[0, 0, 0] == pytest.approx(16 / RATE)
+
+
+def label_of_colours(ax):
+    return ax.collections[0].colorbar.ax.get_ylabel()
+
+
+def test_scattergram_names_its_decibels_and_their_reference():
+    layer = time_layer()
+    S = np.asarray(layer(tone(500.0)))
+    largest = S[:, layer.meta()["order"] == 1].max()
+    ax = plot.scattergram(layer, S)
+    values = ax.collections[0].get_array()
+    assert label_of_colours(ax) == f"dB re {largest:.3g}"
+    assert values.max() == pytest.approx(0)
+    assert values.min() >= -60
+    # A tenth of the amplitude is 20 decibels, whatever the reference.
+    quiet = plot.scattergram(layer, S / 10)
+    np.testing.assert_allclose(quiet.collections[0].get_array(), values, atol=1e-5)
+    linear = plot.scattergram(layer, S, scale="linear")
+    assert label_of_colours(linear) == "coefficient"
+    assert linear.collections[0].get_array().max() == pytest.approx(largest)
+
+
+def test_scattergram_of_silence_is_dark():
+    layer = time_layer()
+    ax = plot.scattergram(layer, layer(np.zeros(SAMPLES)))
+    assert np.all(ax.collections[0].get_array() == -60)
+    assert label_of_colours(ax) == "dB re 1"
+
+
+@pytest.mark.parametrize("T", [16, 0])
+def test_scattergram_of_order_2_has_a_tremolo_at_its_rate(T):
+    layer = time_layer(J=8, T=T)
+    t = np.arange(SAMPLES) / RATE
+    x = (1 + np.cos(2 * np.pi * 40 * t)) * tone(1000.0)
+    meta = layer.meta(RATE)
+    n1 = int(meta["n1"][np.nanargmin(np.abs(meta["xi1_hz"] - 1000))])
+    for choice in (n1, None):
+        ax = plot.scattergram(layer, layer(x), order=2, n1=choice, sampling_rate=RATE)
+        low, high, *_ = brightest(ax)
+        assert low * 0.8 < 40 < high * 1.25
+        assert ax.get_ylabel() == "rate, Hz"
+        assert ax.get_title().startswith("second order")
+    sums = plot.scattergram(layer, layer(x), order=2, scale="linear").collections[0].get_array()
+    assert len(sums) == len(np.unique(meta["xi2"][meta["order"] == 2]))
+
+
+def test_scattergram_of_order_0_is_the_average():
+    layer = time_layer()
+    S = np.asarray(layer(tone(500.0) + 3))
+    ax = plot.scattergram(layer, S, order=0, sampling_rate=RATE)
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), S[:, 0])
+    assert (ax.get_ylabel(), ax.get_title()) == ("average", "zeroth order")
+
+
+def test_a_click_shows_in_a_long_scalogram():
+    """There are more samples than cells."""
+    layer = built(Scattering1D(J=4, T=0, max_order=1), 2**15)
+    x = np.zeros(2**15)
+    x[12345] = 1
+    ax = plot.scattergram(layer, layer(x), scale="linear")
+    _, _, start, stop = brightest(ax)
+    assert start - 2 <= 12345 <= stop + 2
+    largest = max(np.max(y) for y in layer(x)[1:])
+    assert ax.collections[0].get_array().max() == pytest.approx(largest)
 
 
 @pytest.mark.parametrize("T", ["global", "signal"])
@@ -145,6 +276,22 @@ def test_disc_of_a_real_wave_is_brightest_across_its_crests():
     brightest = disc.get_paths()[int(np.argmax(disc.get_array()))]
     side = 1 if brightest.vertices[:, 1].mean() > 0 else -1
     assert brightest.contains_point((side * 0.5 * np.sin(0.39), side * 0.5 * np.cos(0.39)))
+
+
+def test_discs_everywhere_are_those_of_each_place():
+    layer = image_layer()
+    y = np.random.default_rng(0).random((4, 4, len(layer.meta()["order"])))
+    for whole, one in zip(
+        plot.discs(layer, y, position="all"), plot.discs(layer, y, position=(1, 3)), strict=True
+    ):
+        (discs,), (disc,) = whole.collections, one.collections
+        count = len(disc.get_paths())
+        assert len(discs.get_paths()) == 16 * count
+        at = slice(7 * count, 8 * count)  # the place (1, 3)
+        np.testing.assert_array_equal(discs.get_array()[at], disc.get_array())
+        centres = np.array([path.vertices.mean(0) for path in discs.get_paths()[at]])
+        np.testing.assert_allclose(centres.mean(0), (3, 1), atol=0.05)
+        assert np.abs(centres - (3, 1)).max() < 0.5
 
 
 def test_second_disc_divides_the_sectors_of_the_first():
@@ -185,10 +332,17 @@ def test_given_axes_are_drawn_into():
     assert plt.get_fignums() == [figure.number]
 
 
-VOLUMES = HarmonicScattering3D(J=1, name="volumes")
+VOLUMES = built(HarmonicScattering3D(J=1, name="volumes"), 8, 8, 8)
+BATCH = np.ones((2, 128, 46))
 REFUSED = [
-    (plot.filter_bank, VOLUMES, {}, r"filter_bank\(\) must be one of Scattering1D.* Received: <Ha"),
-    (plot.scattergram, image_layer(), {"coefficients": []}, "one of Scattering1D. Received: <Scat"),
+    (plot.filter_bank, VOLUMES, {}, r"filter_bank\(\) must be a layer of signals.* Received: <Ha"),
+    (plot.wavelets, "layer", {}, r"wavelets\(\) must be a scattering layer\. Received: 'layer'$"),
+    *(
+        (plot.scattergram, layer, {"coefficients": []}, "one path per wavelet. Received: <")
+        for layer in (image_layer(), VOLUMES, joint_layer(T=64), joint_layer(T=64, format="joint"))
+    ),
+    (plot.discs, time_layer(), {"coefficients": []}, "oriented wavelets. Received: <Scattering1D"),
+    (plot.joint, time_layer(), {"coefficients": []}, "have a spin. Received: <Scattering1D"),
     (plot.wavelets, Scattering1D(J=2), {}, "needs a built layer"),
     (plot.filter_bank, time_layer(), {"order": 3}, "`order` must be one of 1, 2.* order=3$"),
     (plot.filter_bank, image_layer(), {"sampling_rate": 2.0}, r"signals in time.*=2\.0$"),
@@ -201,12 +355,37 @@ REFUSED = [
         {"coefficients": np.ones((2, 3))},
         r"`coefficients` .* shape \(128, \d+\)\. Received: shape \(2, 3\)$",
     ),
+    (
+        plot.scattergram,
+        time_layer(),
+        {"coefficients": BATCH},
+        r"S\[0\]\. Rec.*\(2, 128, 46\)$",
+    ),
+    (plot.scattergram, time_layer(T=0), {"coefficients": BATCH}, r"T=0 a list of 46 arrays: for a"),
+    (plot.scattergram, time_layer(), {"coefficients": -BATCH[0]}, r"scale='linear'.*: -1$"),
+    (plot.scattergram, time_layer(), {"coefficients": [], "order": 3}, "one of 0, 1, 2.* order=3$"),
+    (
+        plot.scattergram,
+        time_layer(max_order=1),
+        {"coefficients": [], "order": 2},
+        "one of 0, 1. Received: order=2$",
+    ),
+    (plot.scattergram, time_layer(), {"coefficients": [], "scale": "log"}, "'db', 'linear'.*'log'"),
+    (plot.scattergram, time_layer(), {"coefficients": [], "n1": 3}, "order=2 .* n1=3, order=1$"),
+    (
+        plot.scattergram,
+        time_layer(),
+        {"coefficients": [], "n1": 99, "order": 2},
+        "`n1` must be None.*n1=99",
+    ),
+    (plot.discs, image_layer(), {"coefficients": np.ones((2, 4, 4, 217))}, r"take S\[0\]"),
+    (plot.joint, joint_layer(), {"coefficients": np.ones((2, 3))}, "of one signal"),
     (plot.discs, image_layer(T=0), {"coefficients": []}, "'global' or 'signal'.* T=0$"),
     (
         plot.discs,
         image_layer(),
         {"coefficients": np.ones((4, 4, 217)), "position": (4, 0)},
-        r"`position` .* \(4, 4\)\. Received: position=\(4, 0\)$",
+        r"`position` .* \(4, 4\), or .*'all'\. Received: position=\(4, 0\)$",
     ),
     (
         plot.discs,
@@ -215,6 +394,15 @@ REFUSED = [
         "`axes` must hold 2 axes. Received: 1$",
     ),
 ]
+
+
+def test_settings_of_matplotlib_stay_as_they_are_and_count():
+    before = dict(plt.rcParams)
+    with plt.rc_context({"text.color": "white"}):
+        assert plot.filter_bank(time_layer()).lines[-1].get_color() == "white"
+    plot.scattergram(time_layer(), np.ones((128, 46)))
+    plot.discs(image_layer(), np.ones((4, 4, 217)))
+    assert dict(plt.rcParams) == before
 
 
 @pytest.mark.parametrize(("function", "layer", "arguments", "message"), REFUSED)

@@ -43,6 +43,13 @@ class FilterBank(abc.ABC):
         """
         return math.inf
 
+    def on_grid(self, shape: tuple[int, ...]) -> "FilterBank":
+        """The same filters on a grid of `shape`, for smooth pictures of them.
+
+        The default is the bank itself, which then shows on its own grid.
+        """
+        return self
+
     @abc.abstractmethod
     def __len__(self) -> int:
         """The number of band-pass filters."""

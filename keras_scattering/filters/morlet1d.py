@@ -107,6 +107,10 @@ class MorletBank1D(FilterBank):
         """Points of the grid along its axis."""
         return (self.N,)
 
+    def on_grid(self, shape: tuple[int, ...]) -> "MorletBank1D":
+        """The same filters on a grid of `shape`."""
+        return dataclasses.replace(self, N=shape[0])
+
     def __len__(self) -> int:
         """The number of wavelets."""
         return len(self.wavelets)

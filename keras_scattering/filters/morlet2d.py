@@ -56,6 +56,10 @@ class MorletBank2D(FilterBank):
         """Points of the grid along each axis."""
         return self.grid
 
+    def on_grid(self, shape: tuple[int, ...]) -> "MorletBank2D":
+        """The same filters on a grid of `shape`."""
+        return dataclasses.replace(self, grid=shape)
+
     @property
     def j(self) -> tuple[int, ...]:
         """log2 of the scale of each wavelet."""
