@@ -39,7 +39,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a module with additional requirements when you first use it."""
-    if name in ("features", "plot", "sklearn"):
+    """Import a module when you first use it; some have additional requirements."""
+    if name in ("features", "plot", "sklearn", "spectra"):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
