@@ -2,9 +2,11 @@
 
 import math
 import numbers
+import warnings
 from typing import Any
 
 import keras
+import numpy as np
 
 MEANS = ("global", "signal")  # over the padded signal, and over the signal's own samples
 _SHOWN = 200  # characters of a value in a message
@@ -16,25 +18,46 @@ LARGEST_J_FR = 16  # 2**16 wavelets
 LARGEST_COUNT = 256  # wavelets per octave, angles per half turn
 LARGEST_DEGREE = 128
 LARGEST_SIZE = 2**30  # samples per signal
+USUAL_COUNT = 32  # wavelets per octave; more are of use at large scales only
+
+MIGRATION = (
+    "A layer takes the size of its signals from its input, and computes by TensorFlow: "
+    "docs/migration.md has the counterpart of each argument."
+)
+_SHAPE = f"A shape in its place is Kymatio's order of arguments. {MIGRATION}"
 
 
 def shown(value: Any) -> str:
-    """A value for a message, cut where it is long."""
-    text = repr(value)
+    """A value for a message, on one line and cut where it is long."""
+    text = " ".join(repr(value).split())
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
-def positive_int(name: str, value: Any, largest: float = math.inf) -> int:
-    """An integer of at least 1."""
-    if not _is_positive_int(value):
-        raise ValueError(
-            f"Argument `{name}` must be an integer of at least 1. Received: {name}={shown(value)}"
-        )
-    if value > largest:
-        raise ValueError(
-            f"Argument `{name}` must be at most {largest}. Received: {name}={shown(value)}"
-        )
-    return int(value)
+def positive_int(name: str, value: Any, largest: float = math.inf, hint: str = "") -> int:
+    """An integer of at least 1; a hint follows what is allowed."""
+    return _integer(name, value, 1, largest, hint)
+
+
+def natural(name: str, value: Any) -> int:
+    """An integer of at least 0."""
+    return _integer(name, value, 0)
+
+
+def _integer(name: str, value: Any, least: int, largest: float = math.inf, hint: str = "") -> int:
+    """An integer within bounds."""
+    if not (is_int(value) and value >= least):
+        allowed = f"an integer of at least {least}"
+    elif value > largest:
+        allowed = f"at most {largest}"
+    else:
+        return int(value)
+    raise ValueError(f"Argument `{name}` must be {allowed}.{hint} Received: {name}={shown(value)}")
+
+
+def second_int(name: str, value: Any, largest: int) -> int:
+    """An integer of at least 1, in the place where Kymatio's layers take the shape of signals."""
+    shape = isinstance(value, (tuple, list)) or (is_int(value) and value > largest)
+    return positive_int(name, value, largest, f" {_SHAPE}" if shape else "")
 
 
 def optional_natural(name: str, value: Any) -> int | None:
@@ -55,7 +78,7 @@ def is_int(value: Any) -> bool:
 
 
 def _is_positive_int(value: Any) -> bool:
-    return is_int(value) and int(value) >= 1
+    return is_int(value) and value >= 1
 
 
 def _number(value: Any) -> float:
@@ -91,6 +114,23 @@ def positives(name: str, value: Any) -> tuple[float, ...]:
     return tuple(float(number) for number in value)
 
 
+def sizes(
+    name: str, value: Any, allowed: str = "a tuple of sizes", count: int | None = None
+) -> tuple[int, ...]:
+    """A sequence of sizes, of any length or of one; `allowed` says so in words."""
+    try:
+        plain = tuple(value[i] for i in range(len(value)))
+    except (KeyError, TypeError):  # without length or order
+        plain = ()
+    right = len(plain) == count if count else len(plain) > 0
+    if not (right and all(map(_is_positive_int, plain))):
+        raise ValueError(
+            f"Argument `{name}` must be {allowed}, integers of at least 1. "
+            f"Received: {name}={shown(value)}"
+        )
+    return tuple(map(int, plain))
+
+
 def boolean(name: str, value: Any) -> bool:
     """True or False."""
     if not isinstance(value, bool):
@@ -98,6 +138,29 @@ def boolean(name: str, value: Any) -> bool:
             f"Argument `{name}` must be True or False. Received: {name}={shown(value)}"
         )
     return value
+
+
+def is_real(dtype: Any) -> bool:
+    """Whether arrays of a NumPy type hold real numbers, those of half precision among them."""
+    return np.can_cast(dtype, "float64", "same_kind")
+
+
+def reals(name: str, value: Any) -> np.ndarray:
+    """An array of real numbers, in double precision."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of unlike length
+        raise not_real(name, value) from error
+    if not is_real(array.dtype):
+        raise not_real(name, value)
+    return array.astype("float64")
+
+
+def not_real(name: str, value: Any) -> ValueError:
+    """The error for an argument that is no array of real numbers."""
+    kind = getattr(value, "dtype", None)
+    came = shown(value) if kind is None else f"{type(value).__name__} of type {kind}"
+    return ValueError(f"Argument `{name}` must be an array of real numbers. Received: {came}")
 
 
 def one_of(name: str, value: Any, allowed: tuple) -> Any:
@@ -111,15 +174,27 @@ def one_of(name: str, value: Any, allowed: tuple) -> Any:
     return plain
 
 
-def int_or_pair(name: str, value: Any) -> tuple[int, int]:
-    """A pair for the first and the second order; a single integer stands for itself and 1."""
+def per_octave(name: str, value: Any, J: int) -> tuple[int, int]:
+    """Wavelets per octave of the first and the second order; one integer stands for itself and 1.
+
+    Warns of more than the largest scale, 2**J samples, tells apart: from about 1.5 * 2**J all of
+    them respond to the lowest frequencies alone. The number of samples in this place, as Kymatio's
+    layers take it, is such a number too.
+    """
     pair = tuple(value) if isinstance(value, (tuple, list)) else (value, 1)
     if len(pair) != 2 or not all(map(_is_positive_int, pair)):
+        hint = f" {_SHAPE}" if isinstance(value, (tuple, list)) else ""
         raise ValueError(
-            f"Argument `{name}` must be an integer of at least 1, or a pair of them. "
+            f"Argument `{name}` must be an integer of at least 1, or a pair of them.{hint} "
             f"Received: {name}={shown(value)}"
         )
-    first, second = (positive_int(name, number, LARGEST_COUNT) for number in pair)
+    first, second = (second_int(name, number, LARGEST_COUNT) for number in pair)
+    if max(pair) >= max(2**J, USUAL_COUNT):
+        warnings.warn(
+            f"Argument `{name}` asks for more wavelets per octave than the largest scale, "
+            f"2**J = {2**J} samples, tells apart. {_SHAPE} Received: {name}={value}, J={J}",
+            stacklevel=3,
+        )
     return first, second
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_scattering import _validate
+
 
 def gaussian_density(
     positions: Any, weights: Any, shape: tuple[int, int, int], sigma: float = 1.0
@@ -31,8 +33,8 @@ def gaussian_density(
         have one. The type is that of floating-point `positions`, and float32 for integers.
 
     Raises:
-        ValueError: If `shape` is not three sizes, `sigma` is not positive, or the last axes of
-            `positions` and `weights` do not fit together.
+        ValueError: If `shape` is not three sizes, `sigma` is no positive number, `positions` or
+            `weights` are not real, or their last axes do not fit together.
 
     Example:
 
@@ -45,14 +47,12 @@ def gaussian_density(
     Source: M. Eickenberg et al., "Solid harmonic wavelet scattering: predicting quantum molecular
     energy from invariant descriptors of 3D electronic densities", NeurIPS 2017.
     """
-    positions = tf.convert_to_tensor(positions)
+    positions, weights = _reals("positions", positions), _reals("weights", weights)
     if not positions.dtype.is_floating:
         positions = tf.cast(positions, tf.float32)
     weights = tf.cast(weights, positions.dtype)
-    if len(shape) != 3 or any(n < 1 for n in shape):
-        raise ValueError(f"Argument `shape` must be three sizes. Received: shape={shape!r}")
-    if not sigma > 0:
-        raise ValueError(f"Argument `sigma` must be a positive number. Received: sigma={sigma!r}")
+    size = _validate.sizes("shape", shape, "three sizes", 3)
+    sigma = _validate.positive("sigma", sigma)
     channels = len(weights.shape) == len(positions.shape)
     atoms = weights.shape[:-1] if channels else weights.shape
     fit = len(positions.shape) >= 2 and positions.shape[-1] == 3
@@ -67,15 +67,26 @@ def gaussian_density(
     padding = tf.reduce_all(weights == 0, axis=-1, keepdims=True)
     positions = tf.where(padding, tf.zeros_like(positions), positions)
     bumps = []
-    for axis, n in enumerate(shape):
+    for axis, n in enumerate(size):
         u = tf.range(n, dtype=positions.dtype) - (n - 1) / 2
         bump = tf.exp(-((u - positions[..., axis, None]) ** 2) / (2 * sigma**2))
         bumps.append(bump / (math.sqrt(2 * math.pi) * sigma))
     z, y, x = bumps
     lead = tf.shape(positions)[:-1]
-    plane = tf.reshape(z[..., :, None] * y[..., None, :], [*tf.unstack(lead), shape[0] * shape[1]])
+    plane = tf.reshape(z[..., :, None] * y[..., None, :], [*tf.unstack(lead), size[0] * size[1]])
     line = x[..., :, None] * weights[..., None, :]
-    line = tf.reshape(line, [*tf.unstack(lead), shape[2] * weights.shape[-1]])
+    line = tf.reshape(line, [*tf.unstack(lead), size[2] * weights.shape[-1]])
     rho = tf.matmul(plane, line, transpose_a=True)
-    size = [*shape, weights.shape[-1]] if channels else shape
-    return tf.reshape(rho, [*tf.unstack(lead[:-1]), *size])
+    channel = [weights.shape[-1]] if channels else []
+    return tf.reshape(rho, [*tf.unstack(lead[:-1]), *size, *channel])
+
+
+def _reals(name: str, value: Any) -> tf.Tensor:
+    """A tensor of real numbers."""
+    try:
+        tensor = tf.convert_to_tensor(value)
+    except (TypeError, ValueError) as error:
+        raise _validate.not_real(name, value) from error
+    if not _validate.is_real(tensor.dtype.as_numpy_dtype):
+        raise _validate.not_real(name, value)
+    return tensor

@@ -55,7 +55,7 @@ def reconstruct(
             this.
         start: Signals to start from, of the shape of the layer's input. None starts from white
             Gaussian noise, scaled so that its coefficients have the norm of the given ones.
-        seed: Seed of the noise.
+        seed: Seed of the noise, an integer of at least 0.
         verbose: 1 or True for a progress bar, 0 or False for none.
 
     Returns:
@@ -64,8 +64,8 @@ def reconstruct(
 
     Raises:
         ValueError: If the layer is no scattering layer or not built. Also if the coefficients or
-            the start are not finite or of another shape, or if another argument has a value not
-            stated here.
+            the start are not real, not finite, of another shape, or of signals too large or small
+            for the layer's precision; or if another argument has a value not stated here.
 
     Example:
 
@@ -89,15 +89,23 @@ def reconstruct(
     targets = _targets(layer, coefficients)
     steps = _validate.positive_int("steps", steps)
     tolerance = _validate.positive("tolerance", tolerance)
+    seed = _validate.natural("seed", seed)
     _validate.one_of("verbose", verbose, (0, 1, False, True))
     batch = len(targets[0])
     per_signal = (batch, *[1] * len(shape))
 
-    def energies(parts: list[Any]) -> Any:
-        return tf.add_n([tf.reduce_sum(tf.reshape(y * y, (batch, -1)), 1) for y in parts])
+    def rows(parts: list[Any]) -> Any:
+        """All coefficients of each signal, (batch, number)."""
+        return tf.concat([tf.reshape(y, (batch, -1)) for y in parts], 1)
 
-    norms = np.sqrt(energies(targets))
-    wanted = np.where(norms > 0, norms, 1.0)  # silence has no norm to divide by
+    def norms(y: Any) -> Any:
+        """The norm of each row, whose squares may vanish or overflow."""
+        largest = tf.reduce_max(tf.abs(y), 1)
+        return largest * tf.norm(tf.math.divide_no_nan(y, largest[:, None]), axis=1)
+
+    target = rows(targets)
+    heard = np.any(target, 1)
+    wanted = np.where(heard, norms(target), 1.0)  # silence has no norm to divide by
 
     @tf.function
     def evaluate(z: Any, unit: Any) -> tuple[tf.Tensor, ...]:
@@ -105,11 +113,10 @@ def reconstruct(
         with tf.GradientTape() as tape:
             tape.watch(z)
             x = tf.reshape(z, (batch, *shape)) * tf.reshape(unit, per_signal)
-            outputs = [tf.cast(y, tf.float64) for y in keras.tree.flatten(layer(x))]
-            misfits = [y - target for y, target in zip(outputs, targets, strict=True)]
-            squares = energies(misfits) / wanted**2
+            y = rows([tf.cast(y, tf.float64) for y in keras.tree.flatten(layer(x))])
+            squares = tf.reduce_sum(((y - target) / wanted[:, None]) ** 2, 1)
             loss = tf.reduce_sum(squares)
-        return loss, tape.gradient(loss, z), tf.sqrt(squares), tf.sqrt(energies(outputs))
+        return loss, tape.gradient(loss, z), tf.sqrt(squares), norms(y)
 
     if start is None:
         # The noise of default_rng(seed) might be the wanted signal itself.
@@ -119,12 +126,14 @@ def reconstruct(
         for _ in range(_SCALINGS):  # one suffices, except for coefficients of mixed degrees
             ratio = wanted / evaluate(z.ravel(), unit)[3].numpy()
             unit *= ratio ** (1 / degree)
+            _refuse_beyond("coefficients", unit[heard], layer._precision)
             if np.abs(ratio - 1).max() < 0.01:
                 break
-        unit *= norms > 0
+        unit *= heard
     else:
         z = _start(start, (batch, *shape))
         peak = np.abs(z).reshape(batch, -1).max(1)
+        _refuse_beyond("start", peak[peak > 0], layer._precision)
         unit = np.where(peak > 0, peak, 1.0)
         z = z / unit.reshape(per_signal)
 
@@ -164,8 +173,9 @@ def reconstruct(
 def _targets(layer: ScatteringLayer, coefficients: Any) -> list[np.ndarray]:
     """Coefficients in double precision, one array per output of the layer."""
     built = layer._built("reconstruct()")
-    parts = [coefficients] if built.plan.stacked else list(coefficients)
-    targets = [np.asarray(y, "float64") for y in parts]
+    listed = not built.plan.stacked and isinstance(coefficients, (list, tuple, np.ndarray))
+    parts = list(coefficients) if listed else [coefficients]
+    targets = [_validate.reals("coefficients", y) for y in parts]
     shapes = [y.shape for y in targets]
     allowed = layer.compute_output_shape(built.shape)
     expected = [allowed] if built.plan.stacked else allowed
@@ -188,9 +198,22 @@ def _abridged(shapes: Any) -> str:
     return f"{len(shapes)} arrays of shapes {', '.join(map(str, shapes[:3]))}, ..."
 
 
+def _refuse_beyond(name: str, sizes: np.ndarray, precision: str) -> None:
+    """Refuse signals of a size whose last digits a precision does not hold."""
+    held = np.finfo(precision)
+    least, most = held.tiny / held.eps, held.max * held.eps
+    beyond = sizes[~((sizes >= least) & (sizes <= most))]
+    if len(beyond):
+        raise ValueError(
+            f"Argument `{name}` must be of signals of a size from {least:.0e} to {most:.0e}, which "
+            f"{precision} holds with all their digits: scale them, or make the layer in float64. "
+            f"Received: {name} of signals of size {beyond[0]:.0e}"
+        )
+
+
 def _start(start: Any, shape: tuple[int, ...]) -> np.ndarray:
     """The signals to start from, in double precision."""
-    z = np.asarray(start, "float64")
+    z = _validate.reals("start", start)
     if z.shape != shape:
         raise ValueError(f"Argument `start` must have shape {shape}. Received: shape {z.shape}")
     if not np.isfinite(z).all():

@@ -53,8 +53,9 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
 
     Raises:
         ValueError: From `fit`, if `layer` is no scattering layer, `shape` does not fit X, or the
-            signals do not suit the layer. From `set_params`, for an argument that the layer does
-            not have or allow.
+            signals do not suit the layer. From `fit` and `transform`, if `batch_size` is no
+            positive integer. From `set_params`, for an argument that the layer does not have or
+            allow.
         ImportError: If scikit-learn 1.6 or later is missing when the module is imported.
 
     Example:
@@ -99,7 +100,7 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
         super().set_params(**{n: v for n, v in params.items() if not n.startswith(_LAYER)})
         changes = {n.removeprefix(_LAYER): v for n, v in params.items() if n.startswith(_LAYER)}
         if changes:
-            config = self.layer.get_config()
+            config = self._scattering_layer().get_config()
             if unknown := changes.keys() - config.keys():
                 raise ValueError(
                     f"Invalid parameter for {type(self.layer).__name__}: allowed are "
@@ -113,24 +114,29 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> "ScatteringTransformer":
         """Design the filters for the signals in the rows of X, and ignore `y`."""
         X = validate_data(self, X, dtype="numeric", ensure_min_features=2)
-        if not isinstance(self.layer, ScatteringLayer):
-            raise ValueError(
-                f"Argument `layer` must be a scattering layer. "
-                f"Received: {_validate.shown(self.layer)}"
-            )
+        layer = self._scattering_layer()
         _validate.positive_int("batch_size", self.batch_size)
-        shape = (X.shape[1],) if self.shape is None else tuple(self.shape)
+        shape = (X.shape[1],) if self.shape is None else _validate.sizes("shape", self.shape)
         if math.prod(shape) != X.shape[1]:
             raise ValueError(
                 f"Argument `shape` must have as many numbers as X has columns, {X.shape[1]}. "
                 f"Received: shape={_validate.shown(self.shape)}"
             )
-        self.layer_ = type(self.layer).from_config(self.layer.get_config())
+        self.layer_ = type(layer).from_config(layer.get_config())
         self.layer_.build((None, *shape))
         if isinstance(self.layer_, SpectraLayer) and self.layer_.normalize == "adapted":
             self.layer_.adapt(np.reshape(X, (-1, *shape)))
         self._trace()
         return self
+
+    def _scattering_layer(self) -> ScatteringLayer:
+        """The argument `layer`, or an error about it."""
+        if not isinstance(self.layer, ScatteringLayer):
+            raise ValueError(
+                f"Argument `layer` must be a scattering layer. "
+                f"Received: {_validate.shown(self.layer)}"
+            )
+        return self.layer
 
     def _trace(self) -> None:
         """Make one graph for batches of every size; TensorFlow traces it at its first call."""
@@ -149,9 +155,10 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
     def transform(self, X: Any) -> np.ndarray:
         """Coefficients of X, one row per row, in float32, or in float64 for a float64 layer."""
         check_is_fitted(self, "layer_")
+        size = _validate.positive_int("batch_size", self.batch_size)  # may be set after `fit`
         X = validate_data(self, X, dtype="numeric", reset=False)
         X = X.reshape(-1, *self.layer_._built("transform()").shape[1:])
-        batches = (X[i : i + self.batch_size] for i in range(0, len(X), self.batch_size))
+        batches = (X[i : i + size] for i in range(0, len(X), size))
         precision = self.layer_._precision
         return np.concatenate([self._flat(batch.astype(precision)).numpy() for batch in batches])
 

@@ -296,6 +296,7 @@ def answer(layer, given, shape, dtype):
     return None
 
 
+@pytest.mark.filterwarnings("ignore:Argument `Q` asks for more")
 def test_any_arguments_give_the_right_answer_or_a_clear_error():
     answered = []
 

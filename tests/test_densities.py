@@ -188,18 +188,54 @@ def test_gradient_is_zero_at_rows_that_only_pad():
 # Errors
 
 
-@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 8, 8), (8, 0, 8), (8, -1, 8)])
+NO_SHAPES = [(8, 8), (8, 8, 8, 8), (8, 0, 8), (8, -1, 8), 8, 8.0, None, "888", (8, 8, 8.0)]
+NO_SHAPES += [(True, 8, 8), (8, "8", 8), (8, None, 8), {8, 9, 10}]
+
+
+@pytest.mark.parametrize("shape", NO_SHAPES)
 def test_refuses_grids_that_are_not_three_sizes(shape):
     with pytest.raises(
-        ValueError, match=rf"`shape`.*three.*Received: shape={re.escape(str(shape))}"
+        ValueError, match=rf"`shape`.*three.*Received: shape={re.escape(repr(shape))}"
     ):
         gaussian_density(np.zeros((1, 3)), np.ones(1), shape)
 
 
-@pytest.mark.parametrize("sigma", [0, -1.0, float("nan")])
+@pytest.mark.parametrize("sigma", [0, -1.0, float("nan"), np.inf, "a", 1j, None, True, [1.0]])
 def test_refuses_widths_that_are_not_positive(sigma):
-    with pytest.raises(ValueError, match=rf"`sigma`.*positive.*Received: sigma={sigma}"):
+    received = re.escape(f"Received: sigma={sigma!r}")
+    with pytest.raises(ValueError, match=rf"`sigma`.*positive.*{received}"):
         gaussian_density(np.zeros((1, 3)), np.ones(1), SHAPE, sigma)
+
+
+@pytest.mark.parametrize("shape", [np.array(SHAPE), tf.TensorShape(SHAPE), [np.int64(9), 8, 11]])
+def test_takes_any_sequence_of_sizes(shape):
+    assert gaussian_density(np.zeros((1, 3)), np.ones(1), shape).shape == SHAPE
+
+
+@pytest.mark.parametrize("name", ["positions", "weights"])
+@pytest.mark.parametrize("place", ["eager", "graph"])
+@pytest.mark.parametrize(
+    ("make", "received"),
+    [
+        (lambda x: x + 1j, "of type .*complex128"),
+        (lambda x: x.astype("complex64"), "of type .*complex64"),
+        (lambda x: x.astype(str), "of type "),
+        (lambda x: x.astype(object), "of type object"),
+        (lambda x: None, "None"),
+        (lambda x: "abc", "'abc'"),
+        (lambda x: [[1.0], [1.0, 2.0]], r"\[\[1\.0\], \[1\.0, 2\.0\]\]"),
+    ],
+)
+def test_refuses_what_is_not_real(name, place, make, received):
+    given = {"positions": np.zeros((2, 3)), "weights": np.ones(2)}
+    given[name] = make(given[name])
+
+    def use():
+        gaussian_density(**given, shape=SHAPE)
+
+    message = rf"`{name}` must be an array of real numbers\. Received: .*{received}"
+    with pytest.raises(ValueError, match=message):
+        (tf.function(use) if place == "graph" else use)()
 
 
 @pytest.mark.parametrize(

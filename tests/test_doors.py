@@ -661,6 +661,14 @@ def test_gradients_through_stacks(make):
     check_gradient(make(None, False, None))
 
 
+@pytest.mark.parametrize("kind", ["Stack", "Gram"])
+def test_volumes_of_harmonics_have_neither_stacks_nor_products(kind):
+    toy = volumes_in_a_stack(None, True, None) if kind == "Stack" else products_on_a_plane()
+    solid = dataclasses.replace(toy, plan=dataclasses.replace(toy.plan, domain=Domain.SOLID))
+    with pytest.raises(ValueError, match=rf"`Node` alone.* Received: a design with {kind}$"):
+        solid.layer()
+
+
 # Products of signals
 
 

@@ -1,6 +1,7 @@
 """Bad arguments and inputs: each error names what is wrong, what is allowed, and what came."""
 
 import importlib
+import re
 import time
 
 import keras
@@ -187,6 +188,49 @@ class TestCall:
             x = case.inputs(1).astype(dtype)
             self.refused(case, x, rf"takes real input\. Received: dtype {dtype}")
 
+    @pytest.mark.parametrize(
+        ("make", "message"),
+        [
+            (lambda x: x.tolist(), r"`np\.stack`.* Received: 2 inputs of type list$"),
+            (lambda x: tuple(x), r"`np\.stack`.* Received: 2 inputs of type ndarray$"),
+            (lambda x: x.astype(object), r"takes real input\. Received: dtype object$"),
+            (lambda x: x.astype("M8[s]"), r"takes real input\. Received: dtype datetime64\[s\]$"),
+            (lambda x: x.astype(str), r"takes real input\. Received: dtype <U32$"),
+            (lambda x: tf.strings.as_string(x), r"takes real input\. Received: dtype string"),
+            (tf.sparse.from_dense, r"`tf\.sparse\.to_dense`.* Received: a sparse tensor of shape"),
+            (tf.RaggedTensor.from_tensor, r"signals of one size.* Received: a ragged tensor of"),
+            (lambda x: {"x": x[0, 0]}, r"takes one array or tensor\. Received: {'x': "),
+            (lambda x: "x", r"takes one array or tensor\. Received: 'x'$"),
+            (lambda x: 3.0, r"takes one array or tensor\. Received: 3\.0$"),
+            (lambda x: None, r"takes one array or tensor\. Received: None$"),
+            (tf.data.Dataset.from_tensors, r"takes one array or tensor\. Received: <_TensorData"),
+        ],
+    )
+    def test_what_is_no_array_of_numbers_is_refused(self, case, make, message):
+        for built in (False, True):
+            layer = case.make()
+            if built:
+                layer.build((None, *case.shape))
+            with pytest.raises(ValueError, match=message):
+                layer(make(case.inputs(2)))
+
+    def test_arguments_keep_the_names_that_keras_gives(self, case):
+        """Signatures of graphs that were saved hold them."""
+        layer, x = case.make(), tf.constant(case.inputs(2))
+        for y, again in zip(
+            *(keras.tree.flatten(y) for y in (layer(x), layer(inputs=x))), strict=True
+        ):
+            np.testing.assert_array_equal(y, again)
+        graph = tf.function(layer).get_concrete_function(tf.TensorSpec(x.shape))
+        plain = tf.function(keras.layers.Identity()).get_concrete_function(tf.TensorSpec(x.shape))
+        assert graph.structured_input_signature == plain.structured_input_signature
+        with pytest.raises(ValueError, match="`np\\.stack`"):
+            layer(inputs=[x, x])
+
+    def test_sparse_symbol_is_refused(self, case):
+        with pytest.raises(ValueError, match=r"`tf\.sparse\.to_dense`.* of shape \(None, "):
+            case.make()(keras.Input(case.shape, sparse=True))
+
     def test_complex_symbol_is_refused(self, case):
         with pytest.raises(ValueError, match=r"takes real input\. Received: dtype complex64"):
             case.make()(keras.Input(case.shape, dtype="complex64"))
@@ -243,14 +287,65 @@ class TestInputsThatAreReadOtherwise:
         with pytest.raises(ValueError, match="pad or crop"):
             Scattering1D(J=2)([np.zeros(500), np.zeros(600)])
 
-    @pytest.mark.parametrize("name", ["shape", "backend", "frontend"])
+    @pytest.mark.parametrize("name", ["shape", "backend", "frontend", "method", "vectorize"])
     def test_arguments_of_kymatio(self, name):
         with pytest.raises(ValueError, match=r"is Kymatio's.*docs/migration\.md"):
             Scattering1D(J=2, **{name: 16})
 
-    def test_a_shape_as_second_argument(self):
+    @pytest.mark.parametrize(
+        ("layer", "shape"),
+        [
+            (Scattering1D, (64,)),
+            (Scattering1D, (64, 64, 64)),
+            (Scattering1D, 1024),
+            (Scattering2D, (32, 32)),
+            (Scattering2D, [32, 32]),
+            (HarmonicScattering3D, (32, 32, 32)),
+            (HarmonicScattering3D, 192),
+            (TimeFrequencyScattering, (1024,)),
+            (TimeFrequencyScattering, 1024),
+        ],
+    )
+    def test_a_shape_as_second_argument(self, layer, shape):
         with pytest.raises(ValueError, match=r"is Kymatio's.*docs/migration\.md"):
-            Scattering2D(2, (32, 32))
+            layer(2, shape, 8)
+
+    @pytest.mark.parametrize(
+        ("J", "Q"), [(4, 64), (4, (64, 1)), (4, (1, 64)), (6, 64), (1, 32), (8, 256)]
+    )
+    @pytest.mark.parametrize("layer", TIME)
+    def test_a_size_that_would_be_taken(self, layer, J, Q):
+        received = re.escape(f"Received: Q={Q}, J={J}")
+        with pytest.warns(UserWarning, match=rf"`Q` asks for.*docs/migration\.md.* {received}$"):
+            layer(**arguments(layer, J=J, Q=Q))
+
+    @pytest.mark.parametrize(("J", "Q"), [(1, 8), (4, 16), (3, (8, 8)), (8, 128), (12, 256)])
+    @pytest.mark.parametrize("layer", TIME)
+    def test_what_the_scale_tells_apart_is_no_size(self, layer, J, Q):
+        layer(**arguments(layer, J=J, Q=Q))  # a warning would be an error
+
+    @pytest.mark.parametrize(
+        ("layer", "wrong", "right"),
+        [
+            (Scattering1D, "QQ", "Q"),
+            (Scattering1D, "q", "Q"),
+            (Scattering1D, "strides", "stride"),
+            (Scattering1D, "dytpe", "dtype"),
+            (Scattering2D, "dataformat", "data_format"),
+            (HarmonicScattering3D, "maxorder", "max_order"),
+            (TimeFrequencyScattering, "J_Fr", "J_fr"),
+            (TimeFrequencyScattering, "jit_compiled", "jit_compile"),
+        ],
+    )
+    def test_a_misspelt_argument(self, layer, wrong, right):
+        message = rf"has no argument `{wrong}`\. Did you mean `{right}`\? Received: {wrong}=8$"
+        with pytest.raises(ValueError, match=message):
+            layer(**arguments(layer, **{wrong: 8}))
+
+    @pytest.mark.parametrize("name", ["kwargs", "self_", "answer"])
+    def test_an_argument_like_no_other(self, name):
+        with pytest.raises(ValueError, match=rf"Unrecognized keyword .*'{name}'"):
+            Scattering1D(J=2, **{name: 8})
 
     def test_long_values_are_cut(self):
         with pytest.raises(ValueError, match="Argument `J`") as caught:

@@ -139,6 +139,41 @@ def test_filters_of_the_same_arguments_are_taken(tmp_path):
     np.testing.assert_array_equal(again(x), model(x))
 
 
+@every(SMALL)
+@pytest.mark.parametrize("change", ["assign", "assign_add", "assign_sub"])
+@pytest.mark.parametrize("place", ["eager", "graph"])
+def test_a_filter_is_never_set(case, change, place):
+    layer = case.make()
+    layer.build((None, *case.shape))
+    filters, values = layer.weights[0], layer.weights[0].numpy()
+    ones = np.ones_like(values)
+
+    def number(x):
+        getattr(filters, change)(x)
+
+    def known():
+        getattr(filters, change)(ones)
+
+    graph = place == "graph"
+    for use, given in ((known, ()), (number, (tf.constant(ones),))):
+        with pytest.raises(ValueError, match=r"never loaded or set.* Received: other values, of"):
+            (tf.function(use, autograph=False) if graph else use)(*given)
+    np.testing.assert_array_equal(filters.numpy(), values)
+
+
+@pytest.mark.parametrize("place", ["eager", "graph"])
+def test_a_filter_takes_its_own_values(place):
+    filters = with_filters(16).weights[0]
+
+    def same():
+        filters.assign(values)
+        filters.assign(filters.value)
+
+    values = filters.numpy()
+    (tf.function(same, autograph=False) if place == "graph" else same)()
+    np.testing.assert_array_equal(filters.numpy(), values)
+
+
 # Forward mode
 
 

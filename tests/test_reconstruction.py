@@ -94,6 +94,39 @@ def test_units_do_not_matter():
     np.testing.assert_allclose(scaled / units[:, None], plain, rtol=0, atol=1e-3)
 
 
+def test_no_unit_is_silence():
+    """Squares of these coefficients vanish or overflow."""
+    layer, y = problem(Scattering1D(J=3, dtype="float64"), (64,))
+    units = np.array([1e-280, 1e280])
+    plain, _ = reconstruct(layer, y, steps=5, verbose=0)
+    scaled, history = reconstruct(layer, np.asarray(y) * units[:, None, None], steps=5, verbose=0)
+    np.testing.assert_allclose(scaled / units[:, None], plain, rtol=0, atol=1e-9)
+    assert (history["error"] > 0.01).all()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "unit"),
+    [
+        ("float32", 1e-35),
+        ("float32", 1e-60),
+        ("float32", 1e-310),
+        ("float32", 1e35),
+        ("float32", 1e200),
+        ("float64", 1e-300),
+        ("float64", 1e-310),
+        ("float64", 1e300),
+    ],
+)
+def test_signals_that_the_precision_does_not_hold_are_refused(dtype, unit):
+    layer, y = problem(Scattering1D(J=3, dtype=dtype), (64,))
+    y = np.asarray(y, "float64") * [[[1.0]], [[unit]]]
+    with pytest.raises(ValueError, match=rf"`coefficients`.*{dtype} holds.* Received: .* of size"):
+        reconstruct(layer, y, steps=1, verbose=0)
+    start = np.full((BATCH, 64), unit)
+    with pytest.raises(ValueError, match=rf"`start`.*{dtype} holds.* Received: .* of size"):
+        reconstruct(layer, np.ones_like(y), start=start, steps=1, verbose=0)
+
+
 def test_powers_of_mixed_degree_start_at_the_right_size():
     layer, y = problem(HarmonicScattering3D(J=1, L=1, integral_powers=(0.5, 3.0)), (4, 4, 4), 100.0)
     _, history = reconstruct(layer, y, steps=1, verbose=0)
@@ -141,6 +174,18 @@ REFUSED = [
     ({"coefficients": np.full((2, 4, 4), np.nan)}, "`coefficients` must be finite"),
     ({"start": np.zeros((1, 16))}, r"`start` must have shape \(2, 16\).* shape \(1, 16\)$"),
     ({"start": np.full((2, 16), np.inf)}, "`start` must be finite"),
+    ({"coefficients": np.ones((2, 4, 4)) + 1j}, "`coefficients` .* real .* of type complex128$"),
+    ({"coefficients": np.full((2, 4, 4), "a")}, "`coefficients` .* real .* of type <U1$"),
+    ({"coefficients": np.ones((2, 4, 4), object)}, "`coefficients` .* real .* of type object$"),
+    ({"coefficients": None}, "`coefficients` .* real .* Received: None$"),
+    ({"coefficients": [[1.0], [1.0, 2.0]]}, r"`coefficients` .* real .* Received: \[\[1\.0\], "),
+    ({"start": np.ones((2, 16)) + 1j}, "`start` .* real numbers.* of type complex128$"),
+    ({"start": "noise"}, "`start` .* real numbers.* Received: 'noise'$"),
+    *[
+        ({"seed": seed}, rf"`seed` must be an integer of at least 0\. Received: seed={received}$")
+        for seed, received in [(-1, -1), (1.5, 1.5), (True, True), ("a", "'a'"), (None, None)]
+    ],
+    ({"seed": [1, 2]}, r"`seed` must be an integer of at least 0\. Received: seed=\[1, 2\]$"),
     ({"steps": 0}, "`steps` must be an integer of at least 1.* Received: steps=0$"),
     ({"tolerance": 0}, "`tolerance` must be a positive number.* Received: tolerance=0$"),
     ({"verbose": 2}, "`verbose` must be one of .* Received: verbose=2$"),
@@ -156,6 +201,13 @@ def test_what_makes_no_sense_is_refused(changes, message):
     arguments = {"layer": layer, "coefficients": np.ones((2, 4, 4)), "verbose": 0, **changes}
     with pytest.raises(ValueError, match=message):
         reconstruct(**arguments)
+
+
+@pytest.mark.parametrize("given", [1.0, np.ones((2, 16))])
+def test_one_array_for_many_is_refused(given):
+    layer, _ = problem(Scattering1D(J=2, T=0), (16,))
+    with pytest.raises(ValueError, match=r"`coefficients` .*shapes .* Received: "):
+        reconstruct(layer, given, verbose=0)
 
 
 def test_a_list_of_other_lengths_is_refused():

@@ -161,6 +161,11 @@ def test_feature_names_reach_a_frame():
     [
         ({"layer": "Scattering1D"}, "`layer` must be a scattering layer. Received: 'Scattering1D'"),
         ({"shape": (4, 5)}, r"X has columns, 16. Received: shape=\(4, 5\)"),
+        ({"shape": 16}, "`shape` must be a tuple of sizes, .* Received: shape=16$"),
+        ({"shape": ()}, r"`shape` must be a tuple of sizes, .* Received: shape=\(\)$"),
+        ({"shape": (8.0, 2)}, r"`shape` must be a tuple of sizes, .* Received: shape=\(8.0, 2\)$"),
+        ({"shape": (-4, -4)}, r"`shape` must be a tuple of sizes, .* Received: shape=\(-4, -4\)$"),
+        ({"shape": "16"}, "`shape` must be a tuple of sizes, .* Received: shape='16'$"),
         (
             {"batch_size": 0},
             "`batch_size` must be an integer of at least 1. Received: batch_size=0",
@@ -171,3 +176,18 @@ def test_what_makes_no_sense_is_refused(arguments, message):
     transformer = ScatteringTransformer(**{"layer": Scattering1D(J=2), **arguments})
     with pytest.raises(ValueError, match=message):
         transformer.fit(np.zeros((2, 16)))
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.0, None, True])
+def test_a_batch_size_that_was_set_after_fitting_is_refused(size):
+    X = np.zeros((2, 16))
+    transformer = ScatteringTransformer(Scattering1D(J=2)).fit(X).set_params(batch_size=size)
+    message = f"`batch_size` must be an integer of at least 1. Received: batch_size={size}"
+    for use in (transformer.transform, transformer.fit):
+        with pytest.raises(ValueError, match=message):
+            use(X)
+
+
+def test_parameters_of_what_is_no_layer_are_refused():
+    with pytest.raises(ValueError, match=r"`layer` must be a scattering layer. Received: 'new'$"):
+        ScatteringTransformer("new").set_params(layer__J=2)

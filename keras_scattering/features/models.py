@@ -1,5 +1,6 @@
 """Models as functions of batches, with fingerprints that identify them."""
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -37,9 +38,7 @@ def load(model: Any, sampling_rate: float | None = None) -> Loaded:
     elif isinstance(model, keras.Model) and model.built and len(model.inputs or ()) == 1:
         layers = [x for x in model._flatten_layers() if isinstance(x, ScatteringLayer)]
         shape, dtype = model.inputs[0].shape, model.inputs[0].dtype
-
-        def apply(x: Any) -> Any:
-            return model(x, training=False)
+        apply = functools.partial(model, training=False)
     else:
         raise ValueError(
             "Argument `model` must be a built scattering layer, a model with one input, or the "

@@ -1,10 +1,12 @@
 """The base of all scattering layers: arguments, weights, calls and saving."""
 
 import abc
+import difflib
 import functools
+import inspect
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -16,13 +18,14 @@ from keras_scattering.engine.cascade import scattering, separate
 from keras_scattering.layers.filters import Filter
 from keras_scattering.layers.signals import Shape, Signals
 from keras_scattering.layers.units import in_seconds
-from keras_scattering.plans.plan import Design, Domain, Plan
+from keras_scattering.plans.plan import Design, Domain, Plan, refuse_missing
 from keras_scattering.runtime.batches import Batched
 from keras_scattering.runtime.mode import Mode
 from keras_scattering.runtime.tensorflow_internals import in_forward_mode
 
 # Arguments of Kymatio's layers that have no counterpart here.
 _KYMATIO = {"shape", "backend", "frontend", "pre_pad", "oversampling", "out_type", "average"}
+_KYMATIO |= {"method", "vectorize"}
 
 
 class _Built(NamedTuple):
@@ -86,10 +89,10 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             )
         if foreign := _KYMATIO & kwargs.keys():
             raise ValueError(
-                f"Argument `{min(foreign)}` is Kymatio's. A layer takes the size of its signals "
-                "from its input, and computes by TensorFlow: docs/migration.md has the "
-                f"counterpart of each argument. Received: {_validate.shown(kwargs)}"
+                f"Argument `{min(foreign)}` is Kymatio's. {_validate.MIGRATION} "
+                f"Received: {_validate.shown(kwargs)}"
             )
+        self._refuse_misspelt(kwargs)
         super().__init__(autocast=False, **kwargs)
         _floating(self.dtype_policy)
         self.data_format = _validate.data_format(data_format)
@@ -99,6 +102,20 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         self._state: _Built | None = None
         self._filters: dict[str, keras.Variable] = {}
         self._building = threading.Lock()
+
+    @classmethod
+    def _refuse_misspelt(cls, given: Mapping[str, Any]) -> None:
+        """Refuse arguments like one that the layer has; Keras refuses any other that is unknown."""
+        makers = (inspect.signature(kind.__init__).parameters for kind in cls.__mro__)
+        own = {name.lower(): name for maker in makers for name in maker}
+        for name in ("self", "args", "kwargs"):
+            own.pop(name, None)
+        for name in sorted(given.keys() - set(own.values())):
+            if near := difflib.get_close_matches(name.lower(), own, 1):
+                raise ValueError(
+                    f"{cls.__name__} has no argument `{name}`. Did you mean `{own[near[0]]}`? "
+                    f"Received: {name}={_validate.shown(given[name])}"
+                )
 
     @property
     def dtype_policy(self) -> Any:
@@ -215,6 +232,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         plan = self._plan(shape)
         self._signals.warn_of_channels(shape)
         design = plan.design(np.dtype(self._precision))
+        refuse_missing(plan.domain, design)
         self._filters = {
             name: Filter(
                 lambda *_, array=array, **__: tf.constant(array),
@@ -251,6 +269,14 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         outputs = scattering(plan, design, mode, dict(zip(names, weights, strict=True)), x)
         return [self._arrange(plan, y) for y in outputs] if plan.stacked else outputs
 
+    @tf.autograph.experimental.do_not_convert
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse what is not one array, before Keras takes it apart; then call the layer."""
+        # Keras' own signature, since graphs name their inputs by it.
+        for inputs in args[:1] or [kwargs[name] for name in kwargs if name == "inputs"]:
+            self._signals.refuse_other_than_an_array(inputs)
+        return super().__call__(*args, **kwargs)
+
     def compute_output_spec(self, inputs: keras.KerasTensor) -> Any:
         """Shapes and type of the output for symbolic input, with the checks of `call`."""
         self._check(tuple(inputs.shape), inputs.dtype)
@@ -260,7 +286,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         """Refuse input whose type or size differs from those that the layer was built for."""
         kind = tf.as_dtype(dtype)
         if not (kind.is_floating or kind.is_integer or kind.is_bool):
-            raise ValueError(f"{type(self).__name__} takes real input. Received: dtype {dtype}")
+            raise self._signals.not_real(dtype)
         built = self._state.shape if self._state else shape
         if shape != built[1:] and shape[1:] != built[1:]:
             raise ValueError(

@@ -4,6 +4,9 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
+
+from keras_scattering import _validate
 
 _ROUNDING = 1e-5  # of filters designed on other machines, relative to the largest value
 
@@ -17,12 +20,18 @@ class Filter(keras.Variable):
 
     def assign(self, value: Any) -> Any:
         """Accept the filters as they are, and refuse any others."""
-        own, theirs = self.numpy(), np.asarray(value)
-        same = own.shape == theirs.shape
-        if not (same and np.abs(own - theirs).max(initial=0) <= _ROUNDING * np.abs(own).max()):
-            raise ValueError(
-                f"Filter {self.path!r} follows from the layer's arguments and the size of its "
-                "input, and is never loaded or set: make a layer with the arguments that the "
-                f"filters were made with. Received: other values, of shape {theirs.shape}"
-            )
-        return value
+        if not tf.is_symbolic_tensor(value) and self._equals(value):
+            return value
+        raise ValueError(
+            f"Filter {self.path!r} follows from the layer's arguments and the size of its input, "
+            "and is never loaded or set: make a layer with the arguments that the filters were "
+            f"made with. Received: other values, of shape {np.shape(value)}"
+        )
+
+    def _equals(self, value: Any) -> bool:
+        """Whether values are those of the filters, up to rounding."""
+        with tf.init_scope():  # out of a graph, where variables have no values
+            own, theirs = self.numpy(), np.asarray(value)
+        if own.shape != theirs.shape or not _validate.is_real(theirs.dtype):
+            return False
+        return bool(np.abs(own - theirs).max(initial=0) <= _ROUNDING * np.abs(own).max())

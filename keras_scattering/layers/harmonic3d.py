@@ -93,7 +93,7 @@ class HarmonicScattering3D(ScatteringLayer):
     ):
         super().__init__(data_format, jit_compile=jit_compile, fft=fft, **kwargs)
         self.J = _validate.positive_int("J", J, _validate.LARGEST_J_BOX)
-        self.L = _validate.positive_int("L", L, _validate.LARGEST_DEGREE)
+        self.L = _validate.second_int("L", L, _validate.LARGEST_DEGREE)
         self.sigma_0 = _validate.positive("sigma_0", sigma_0)
         self.max_order = _validate.one_of("max_order", max_order, (1, 2))
         self.rotation_covariant = _validate.boolean("rotation_covariant", rotation_covariant)

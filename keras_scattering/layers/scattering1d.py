@@ -104,7 +104,7 @@ class Scattering1D(ScatteringLayer):
     ):
         super().__init__(data_format, jit_compile=jit_compile, fft=fft, **kwargs)
         self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
-        self._Q = _validate.int_or_pair("Q", Q)
+        self._Q = _validate.per_octave("Q", Q, self.J)
         self.Q = self._Q if isinstance(Q, (tuple, list)) else self._Q[0]
         self.T = _validate.support("T", T, _validate.MEANS)
         self.stride = _validate.step("stride", stride, "T", self.T, self.J)

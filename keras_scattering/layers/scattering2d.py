@@ -99,11 +99,9 @@ class Scattering2D(ScatteringLayer):
         fft: str = "native",
         **kwargs: Any,
     ):
-        if isinstance(L, (tuple, list)):
-            kwargs["shape"] = L  # as Kymatio's second argument, which the base refuses
         super().__init__(data_format, jit_compile=jit_compile, fft=fft, **kwargs)
         self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
-        self.L = _validate.positive_int("L", L, _validate.LARGEST_COUNT)
+        self.L = _validate.second_int("L", L, _validate.LARGEST_COUNT)
         self.T = _validate.one_of("T", T, (None, *_validate.MEANS, 0))
         self.stride = _validate.step("stride", stride, "T", self.T, self.J)
         self.max_order = _validate.one_of("max_order", max_order, (1, 2))

@@ -5,12 +5,15 @@ import math
 import warnings
 from typing import Any
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_scattering import _validate
 from keras_scattering.engine.axes import sizes
 
 Shape = tuple[int | None, ...]
+_FEW = 4  # most inputs have no more channels, and signals have more samples
 
 
 def _moved(y: tf.Tensor, behind: int) -> tf.Tensor:
@@ -85,17 +88,47 @@ class Signals:
                 f"Received: shape {_validate.shown(shape)}"
             )
         shape = tuple(shape)
-        if shape and any(isinstance(n, (tuple, list)) for n in shape):
-            raise ValueError(
-                f"{self.layer} takes one array for all signals of a batch: stack signals of one "
-                "size (`np.stack`), pad or crop those of many. "
-                f"Received: inputs of shapes {_validate.shown(shape)}"
-            )
+        if any(isinstance(n, (tuple, list)) for n in shape):
+            raise self._not_stacked(f"inputs of shapes {_validate.shown(shape)}")
         if built is None:
             single = len(shape) == self.rank and None not in shape
         else:
             single = shape == built[1:]
         return (None, *shape) if single else shape
+
+    def _not_stacked(self, received: str) -> ValueError:
+        return ValueError(
+            f"{self.layer} takes one array for all signals of a batch: stack signals of one size "
+            f"(`np.stack`), pad or crop those of many. Received: {received}"
+        )
+
+    def refuse_other_than_an_array(self, inputs: Any) -> None:
+        """Refuse what Keras would take apart, or not convert to one dense tensor of numbers."""
+        if isinstance(inputs, (list, tuple)):
+            kinds = " and ".join(sorted({type(item).__name__ for item in inputs}))
+            raise self._not_stacked(f"{len(inputs)} inputs of type {kinds or 'none'}")
+        if not hasattr(inputs, "shape"):
+            raise ValueError(
+                f"{self.layer} takes one array or tensor. Received: {_validate.shown(inputs)}"
+            )
+        symbol = isinstance(inputs, keras.KerasTensor)
+        if isinstance(inputs, tf.SparseTensor) or (symbol and inputs.sparse):
+            raise ValueError(
+                f"{self.layer} takes dense input, which `tf.sparse.to_dense` makes of a sparse "
+                f"tensor. Received: a sparse tensor of shape {inputs.shape}"
+            )
+        if isinstance(inputs, tf.RaggedTensor) or (symbol and getattr(inputs, "ragged", False)):
+            raise ValueError(
+                f"{self.layer} takes signals of one size: pad or crop them, by "
+                f"`to_tensor(shape=(None, ...))` of the ragged tensor. "
+                f"Received: a ragged tensor of shape {inputs.shape}"
+            )
+        if isinstance(inputs, np.ndarray) and not _validate.is_real(inputs.dtype):
+            raise self.not_real(str(inputs.dtype))
+
+    def not_real(self, dtype: str) -> ValueError:
+        """The error for input of a type that is not real."""
+        return ValueError(f"{self.layer} takes real input. Received: dtype {dtype}")
 
     def reading(self, shape: Shape) -> str:
         """A batched input shape in words: which axis is taken for what."""
@@ -115,10 +148,9 @@ class Signals:
         axis = self.channel_axis(shape)
         if axis is None:
             return
-        end = 1 if self.channels_last else -1  # where the other data format has them
-        if (
-            (shape[end] or 0) <= 4 < (shape[axis] or 0)
-        ):  # few samples along the first axis, and many channels
+        elsewhere = 1 if self.channels_last else -1  # where the other data format has them
+        channels, samples = (shape[i] or 0 for i in (axis, elsewhere))
+        if samples <= _FEW < channels:
             warnings.warn(
                 f"{self.layer}: are channels and samples in their places? {self.reading(shape)}",
                 stacklevel=2,

@@ -104,7 +104,7 @@ class ScatteringSpectra1D(SpectraLayer):
         options = {"jit_compile": jit_compile, "fft": fft, **kwargs}
         super().__init__(normalize, oversampling, padding, data_format, **options)
         self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
-        self._Q = _validate.int_or_pair("Q", Q)
+        self._Q = _validate.per_octave("Q", Q, self.J)
         self.Q = self._Q if isinstance(Q, (tuple, list)) else self._Q[0]
         self.diagonal = _validate.boolean("diagonal", diagonal)
 

@@ -104,7 +104,7 @@ class ScatteringSpectra2D(SpectraLayer):
         options = {"jit_compile": jit_compile, "fft": fft, **kwargs}
         super().__init__(normalize, oversampling, padding, data_format, **options)
         self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
-        self.L = _validate.positive_int("L", L, _validate.LARGEST_COUNT)
+        self.L = _validate.second_int("L", L, _validate.LARGEST_COUNT)
         self.reduce = _validate.one_of("reduce", reduce, (None, "angle"))
 
     def _make_plan(self, size: tuple[int, ...]) -> Plan:

@@ -118,8 +118,8 @@ class TimeFrequencyScattering(ScatteringLayer):
     ):
         super().__init__(data_format, jit_compile=jit_compile, fft=fft, **kwargs)
         self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
-        self.J_fr = _validate.positive_int("J_fr", J_fr, _validate.LARGEST_J_FR)
-        self._Q = _validate.int_or_pair("Q", Q)
+        self.J_fr = _validate.second_int("J_fr", J_fr, _validate.LARGEST_J_FR)
+        self._Q = _validate.per_octave("Q", Q, self.J)
         self.Q = self._Q if isinstance(Q, (tuple, list)) else self._Q[0]
         self.T = _validate.support("T", T, _validate.MEANS)
         self.stride = _validate.step("stride", stride, "T", self.T, self.J)

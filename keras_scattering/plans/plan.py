@@ -197,6 +197,18 @@ class Ratios:
     own: bool  # whether each signal is divided by its own powers, or the layer knows others
 
 
+def refuse_missing(domain: Domain, design: Design) -> None:
+    """Refuse nodes that the engine has no operations for on a domain."""
+    kinds = {type(node) for branch in design.branches for node in branch.nodes}
+    if domain is Domain.SOLID and (missing := kinds - {Node}):
+        names = " and ".join(sorted(kind.__name__ for kind in missing))
+        raise ValueError(
+            "Domain.SOLID has operations for a `Node` alone: its spectra are cas coefficients, of "
+            "which `engine/solids.py` makes norms over harmonics, and no filtered signals or "
+            f"products. Received: a design with {names}"
+        )
+
+
 def column(values: Sequence[float], index: np.ndarray) -> np.ndarray:
     """Metadata of filters by index; for index -1 it is missing: -1 for integers, NaN for floats."""
     known = np.asarray(values)

@@ -1,4 +1,4 @@
-"""Time and memory of the scattering spectra beside the codes of their inventors, and the FFTs alone.
+"""Time and memory of scattering spectra beside their inventors' codes, and the FFTs alone.
 
     python tests/benchmarks/spectra.py
 
@@ -8,7 +8,7 @@ peak memory over the start are taken in a process of their own each. The codes o
 (github.com/SihaoCheng/scattering_transform) take part where `PYTHONPATH` has their checkouts, with
 PyTorch, in an environment of their own:
 
-    pip install -e . torch==2.13.0 "setuptools<81" matplotlib pandas
+    pip install -e . torch==2.13.0 "setuptools<81" matplotlib "pandas<3"
 """
 
 import argparse
