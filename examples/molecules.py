@@ -158,10 +158,10 @@ def draw(energies, predictions, path):
     shown = np.concatenate([energies, *(p[0] for p in predictions.values())])
     ends = np.array([min(0, shown.min() - 20), shown.max() + 20])
     for panel, (title, predicted) in zip(panels, predictions.items(), strict=True):
-        error = np.abs(predicted[0] - energies)
+        mean, error = np.abs(predicted - energies).mean(), np.abs(predicted[0] - energies)
         panel.plot(ends, ends, color="0.6", linewidth=1)
         dots = panel.scatter(energies, predicted[0], 18, error, cmap="plasma", vmin=0, vmax=100)
-        panel.set(title=f"{title}: mean absolute error {error.mean():.1f}", aspect="equal")
+        panel.set(title=f"{title}: mean absolute error {mean:.1f}", aspect="equal")
         panel.set(xlim=ends, ylim=ends, xlabel="atomisation energy, kcal/mol")
     panels[0].set_ylabel("predicted while held out, kcal/mol")
     figure.colorbar(dots, ax=panels, label="absolute error", shrink=0.8, extend="max")

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if keras.config.backend() != "tensorflow":
     raise ValueError(

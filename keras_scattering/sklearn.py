@@ -2,30 +2,22 @@
 
 import itertools
 import math
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_scattering import _validate
+from keras_scattering._extras import needed_by
 from keras_scattering.layers.base import ScatteringLayer
 from keras_scattering.layers.harmonic3d import HarmonicScattering3D
 from keras_scattering.layers.spectra import SpectraLayer
 from keras_scattering.layers.timefrequency import TimeFrequencyScattering
 
-try:
-    from sklearn.base import BaseEstimator, TransformerMixin
-    from sklearn.utils.validation import (
-        _check_feature_names_in,
-        check_is_fitted,
-        validate_data,
-    )
-except ImportError as error:
-    raise ImportError(
-        "keras_scattering.sklearn needs scikit-learn 1.6 or later: "
-        f'pip install "keras-scattering[sklearn]". Received: {error}'
-    ) from error
+with needed_by("keras_scattering.sklearn", "sklearn"):
+    from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+    from sklearn.utils.validation import check_is_fitted, validate_data
 
 _LAYER = "layer__"  # prefix of the layer's own arguments among the parameters
 
@@ -169,7 +161,8 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
         in the plane. In 3D `l` is the degree and `q` the power. `c` is the channel.
         """
         check_is_fitted(self, "layer_")
-        _check_feature_names_in(self, input_features, generate_names=False)
+        # Its check of the names that come in is scikit-learn's only public one.
+        OneToOneFeatureMixin.get_feature_names_out(cast(Any, self), input_features)
         return np.array(_names(self.layer_), object)
 
     # A pickle leaves out the graph, which follows from the layer.

@@ -38,6 +38,16 @@ def every(cases):
     return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
 
 
+def small_or_slow(case, *others):
+    """Of a test that takes seconds all but one case of each layer are slow."""
+    return pytest.param(case, *others, marks=[] if case.small else [pytest.mark.slow])
+
+
+small_first = pytest.mark.parametrize(
+    "case", [small_or_slow(case) for case in CASES], ids=lambda case: case.name
+)
+
+
 def arrays(outputs):
     return [np.asarray(y) for y in keras.tree.flatten(outputs)]
 
@@ -186,7 +196,7 @@ def test_summary_counts_no_trainable_weight(case):
     assert model.count_params() > 0
 
 
-@every(CASES)
+@small_first
 def test_saved_model_serves_any_batch(case, tmp_path):
     case.model().export(tmp_path, format="tf_saved_model", verbose=False)
     served = tf.saved_model.load(tmp_path)
@@ -292,13 +302,14 @@ def test_inputs_of_other_types_are_cast(case, dtype):
 # Graphs, compilers and pipelines
 
 
-@every(CASES)
+@small_first
 def test_xla_agrees(case):
     layer = case.make()
     layer.build((None, *case.shape))
     assert_close(tf.function(layer, jit_compile=True)(case.inputs(BATCH)), expected(case))
 
 
+@pytest.mark.slow
 @every(SMALL)
 def test_a_layer_that_compiles_itself_agrees(case, few_at_once):
     x, plain = case.inputs(5), case.make()
@@ -323,9 +334,9 @@ def takes_single(case):
 
 @pytest.mark.parametrize(
     ("case", "batched", "built"),
-    [(case, True, False) for case in CASES]
-    + [(case, True, True) for case in SMALL]
-    + [(case, False, not takes_single(case)) for case in CASES],
+    [(case, True, True) for case in SMALL]
+    + [small_or_slow(case, True, False) for case in CASES]
+    + [small_or_slow(case, False, not takes_single(case)) for case in CASES],
     ids=lambda value: getattr(value, "name", str(value)),
 )
 def test_maps_over_a_dataset(case, batched, built):
@@ -371,7 +382,7 @@ def test_parts_of_a_batch_make_the_whole(case, few_at_once):
 
 
 @every(SMALL)
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_graph_of_parts_has_the_same_gradient(case, jit_compile, few_at_once):
     x = tf.constant(case.inputs(5), steep(case))
     layer = case.make(dtype=steep(case))
@@ -381,6 +392,7 @@ def test_a_graph_of_parts_has_the_same_gradient(case, jit_compile, few_at_once):
     assert_close(graph(x), whole)
 
 
+@pytest.mark.slow
 @every(SMALL)
 def test_a_graph_of_parts_has_the_same_second_derivatives(case, few_at_once):
     x = tf.constant(case.inputs(5), tf.float64)
@@ -422,7 +434,7 @@ def policy(request):
 @every(SMALL)
 @pytest.mark.parametrize(
     ("policy", "jit_compile"),
-    [("float32", False), ("mixed_bfloat16", True)],
+    [("float32", False), pytest.param("mixed_bfloat16", True, marks=pytest.mark.slow)],
     indirect=["policy"],
 )
 @pytest.mark.usefixtures("policy")

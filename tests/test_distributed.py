@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 
 def assert_close(actual, wanted, name):
@@ -13,6 +14,7 @@ def assert_close(actual, wanted, name):
     np.testing.assert_allclose(actual, wanted, rtol=0, atol=atol, err_msg=name)
 
 
+@pytest.mark.slow
 def test_two_devices_learn_what_one_does(tmp_path):
     # In a process of its own: logical devices are settled before TensorFlow does anything.
     script = Path(__file__).with_name("mirrored.py")

@@ -2,41 +2,52 @@
 
 import ast
 import contextlib
+import importlib.util
 import io
 import re
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
 import keras_scattering
+from keras_scattering import Scattering1D
+from keras_scattering.layers import base
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PRINT = re.compile(r"^print\(.*\)  # (.+)$", re.MULTILINE)
+NEEDS = {"docs/mobile.md": ["ai_edge_litert", "tf2onnx", "onnxruntime"]}
 PAGES = [
-    page.relative_to(ROOT)
+    pytest.param(page, id=name, marks=[pytest.mark.needs(*NEEDS[name])] if name in NEEDS else [])
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
     if "```py" in page.read_text("utf8")
+    for name in [page.relative_to(ROOT).as_posix()]
 ]
 
 
-# What a page shows beyond the runtime dependencies.
-OPTIONAL = {"docs/mobile.md": ("ai_edge_litert", "tf2onnx", "onnxruntime")}
+@pytest.fixture
+def quiet_keras():
+    """Keras without progress bars among what is printed."""
+    keras.utils.disable_interactive_logging()
+    yield
+    keras.utils.enable_interactive_logging()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=str)
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
 # Keras' converter to ONNX asks NumPy for a name that it has yet to get.
 @pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning:keras")
 # Keras stores weights through a NumPy protocol that NumPy 2 deprecates.
 @pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
 )
-def test_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
-    for module in OPTIONAL.get(page.as_posix(), ()):
-        pytest.importorskip(module)
+def test_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch, quiet_keras):
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / page).read_text("utf8")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")  # pages read its data
+    text = page.read_text("utf8")
     blocks = list(BLOCK.finditer(text))
     assert len(blocks) == text.count("```py")  # none is passed over
     names = {"__name__": "__main__"}
@@ -46,6 +57,51 @@ def test_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(compile(code, str(page), "exec"), names)
         assert printed.getvalue().splitlines() == PRINT.findall(code)
+
+
+def test_the_guide_says_what_layers_make_of_signals():
+    """But for the times, which are measured."""
+    path = ROOT / "tests/benchmarks/starting_values.py"
+    spec = importlib.util.spec_from_file_location("starting_values", path)
+    table = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(table)
+    guide = (ROOT / "docs/guide.md").read_text("utf8")
+    lines = guide[guide.index(table.HEADER) :].split("\n\n")[0].splitlines()
+    assert [line.rsplit("|", 2)[0] + "|" for line in lines[2:]] == [
+        table.row(*values) for values in table.ROWS
+    ]
+
+
+# Messages
+
+
+FAQ = (ROOT / "docs/faq.md").read_text("utf8")
+
+
+def stack_lists():
+    Scattering1D(J=3)([np.zeros(500), np.zeros(600)])
+
+
+def forked():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "_first_process", lambda: -1)
+        Scattering1D(J=3)(np.zeros((1, 64)))
+
+
+@pytest.mark.parametrize(
+    "provoke",
+    [
+        stack_lists,
+        forked,
+        lambda: Scattering1D(J=3)(keras.Input((None,))),
+        lambda: Scattering1D(J=1).build((None, 2, 4096)),
+        lambda: Scattering1D(J=3).build((None, 2, 4096)),
+    ],
+)
+def test_the_faq_quotes_the_messages_of_this_package(provoke):
+    with pytest.raises((RuntimeError, ValueError, UserWarning)) as caught:
+        provoke()
+    assert f"{caught.type.__name__}: {caught.value}" in FAQ.splitlines()
 
 
 # Names
@@ -130,7 +186,8 @@ def test_the_design_lists_every_module():
         listed.add(name if len(indent) == 2 else folder + name)
     inside = ("engine/", "filters/", "layers/", "plans/", "runtime/")
     there = {f"{f}{path.stem}" for f in inside for path in (PACKAGE / f).glob("[!_]*.py")}
-    there |= {path.stem for path in PACKAGE.glob("[!_]*") if f"{path.stem}/" not in inside}
+    modules = (path for path in PACKAGE.glob("[!_]*") if path.name != "py.typed")
+    there |= {path.stem for path in modules if f"{path.stem}/" not in inside}
     assert listed == there | set(inside)
 
 

@@ -321,6 +321,7 @@ def test_complex_spectra(make, T, max_order):
     check(toy, xla=max_order == 2, matrix=max_order == 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("T", [None, 0])
 @pytest.mark.parametrize("make", [gammatones, comets])
 def test_gradients_through_complex_spectra(make, T):
@@ -414,6 +415,7 @@ def test_order_three(make, T):
     check(toy, xla=T == "global" and make is thrice_on_a_line)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [thrice_on_a_line, thrice_on_a_plane])
 def test_gradients_through_order_three(make):
     check_gradient(make("global"))
@@ -656,6 +658,7 @@ def test_stacks_over_any_grid(make, F, joint, T):
     check(make(F, joint, T), xla=joint)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [tones_in_a_stack, angles_in_a_stack, volumes_in_a_stack])
 def test_gradients_through_stacks(make):
     check_gradient(make(None, False, None))
@@ -783,6 +786,7 @@ def test_products_are_means_over_the_grid(make, apart):
     check(make(apart=apart), xla=not apart)
 
 
+@pytest.mark.slow
 @PRODUCTS
 @pytest.mark.parametrize("apart", [False, True])
 def test_gradients_through_products(make, apart):

@@ -19,24 +19,29 @@ def load(name):
     return module
 
 
+@pytest.mark.slow
 def test_digits(tmp_path):
     arguments = ["--train", "1000", "--epochs", "3", "--output-dir", str(tmp_path)]
     assert load("digits").main(arguments) > 0.9
     assert {path.name for path in tmp_path.iterdir()} == {"digits", "digits.keras", "digits.png"}
 
 
+@pytest.mark.slow
+@pytest.mark.needs("ase")
 def test_molecules(tmp_path):
     arguments = ["--limit", "40", "--repeats", "1", "--output-dir", str(tmp_path)]
     errors = load("molecules").main(arguments)
     assert errors["scattering"] < errors["atom counts"]
 
 
+@pytest.mark.slow
 def test_chirps(tmp_path):
     accuracies = load("chirps").main(["--count", "60", "--output-dir", str(tmp_path)])["chirps"]
     assert accuracies["joint scattering"] > 0.9
     assert accuracies["time scattering"] < 0.75
 
 
+@pytest.mark.slow
 def test_few_labels(tmp_path):
     arguments = ["--counts", "300", "--held-out", "300", "--seeds", "1", "--steps", "40"]
     accuracies = load("few_labels").main([*arguments, "--output-dir", str(tmp_path)])
@@ -63,6 +68,7 @@ def stripes(count, seed):
     return np.uint8(127 * (1 + wave)), kinds
 
 
+@pytest.mark.slow
 def test_hybrid(tmp_path):
     for part, suffix, count in (("train", ".gz", 400), ("t10k", "", 100)):
         for what, array in zip(("images-idx3", "labels-idx1"), stripes(count, count), strict=True):
@@ -83,6 +89,7 @@ def test_hybrid_says_what_files_it_needs(tmp_path):
         hybrid.main(["--data-dir", str(tmp_path), "--output-dir", str(tmp_path)])
 
 
+@pytest.mark.slow
 def test_spoken_digits(tmp_path):
     rng = np.random.default_rng(0)
     for speaker in ("ada", "bob", "cleo"):
@@ -112,6 +119,8 @@ def test_spoken_digits_says_what_files_it_needs(tmp_path):
         spoken_digits.main(arguments)
 
 
+@pytest.mark.slow
+@pytest.mark.needs("skimage")
 def test_reconstruction(tmp_path):
     arguments = ["--steps", "25", "--scales", "1", "--side", "32"]
     errors = load("reconstruction").main([*arguments, "--output-dir", str(tmp_path)])
@@ -121,12 +130,15 @@ def test_reconstruction(tmp_path):
         assert found["moduli"] < baseline["moduli"] or kind == "nerve cell"  # which takes longer
 
 
+@pytest.mark.slow
 def test_generation(tmp_path):
     arguments = ["--train", "400", "--epochs", "8", "--numbers", "16"]
     results = load("generation").main([*arguments, "--output-dir", str(tmp_path)])
     assert results["errors"]["generator"] < results["errors"]["linear map"] < 0.8
 
 
+@pytest.mark.slow
+@pytest.mark.needs("skimage")
 def test_textures(tmp_path):
     arguments = ["--most", "24", "--counts", "--synthesis", "32", "--steps", "15"]
     results = load("textures").main([*arguments, "--output-dir", str(tmp_path)])

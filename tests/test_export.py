@@ -101,6 +101,7 @@ def every_request():
     return [(case, batch) for case in SMALL for batch in BATCHES]
 
 
+@pytest.mark.slow
 def test_without_keras_and_without_this_package(exported, tmp_path):
     requests = [str(exported[case.name][0]) for case, _ in every_request()]
     inputs = [case.inputs(batch) for case, batch in every_request()]
@@ -115,6 +116,7 @@ def test_without_keras_and_without_this_package(exported, tmp_path):
             assert_same(dict(answers), {**expected[batch], "gradient": gradients[batch]})
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="TensorFlow's C library is named as on Linux")
 def test_through_the_c_library_with_xla_disabled(exported, tmp_path):
     """It is the loader of TensorFlow Serving, which has XLA disabled unless a flag asks for it."""
@@ -154,6 +156,7 @@ def test_through_the_c_library_with_xla_disabled(exported, tmp_path):
         assert f"{case.shape[-1]}" in (tmp_path / f"{number}.txt").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
 def test_as_a_layer_of_another_model(exported, case):
     folder, expected, _ = exported[case.name]
@@ -163,6 +166,7 @@ def test_as_a_layer_of_another_model(exported, case):
         assert_same(answers, expected[batch])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layer", "shape", "megabytes"),
     [(Scattering2D(J=2), (28, 28), 5), (Scattering1D(J=8, Q=8), (2**16,), 60)],

@@ -1,6 +1,5 @@
 """Features of many files: right, whole, and each once, whatever happens."""
 
-import importlib.util
 import logging
 import os
 import signal
@@ -96,12 +95,13 @@ def test_bad_files_are_named_and_the_others_done(layer, tmp_path):
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "empty.wav").touch()
     (tmp_path / "notes.txt").touch()
+    fit = "a function `read` can crop, pad or resize it"
     reasons = {
         "cut.wav": "WavFileWarning: Reached EOF",
         "rate.wav": "4000 samples per second, not 8000",
-        "stereo.wav": r"the model takes shape (64,), not (64, 2)",
-        "short.npy": r"the model takes shape (64,), not (63,)",
-        "rank.npy": r"the model takes shape (64,), not (8, 8)",
+        "stereo.wav": f"the model takes shape (64,), not (64, 2); {fit}",
+        "short.npy": f"the model takes shape (64,), not (63,); {fit}",
+        "rank.npy": f"the model takes shape (64,), not (8, 8); {fit}",
         "complex.npy": "not complex64",
         "pickle.npy": "allow_pickle",
         "half.npy": "ValueError",
@@ -298,14 +298,12 @@ def test_errors(layer, tmp_path):
 def test_without_ray_it_says_what_to_install(layer, tmp_path, monkeypatch):
     files = save_npy(tmp_path, signals(1))
     monkeypatch.setitem(sys.modules, "ray.data", None)
-    with pytest.raises(ImportError, match=r"`actors` needs Ray: .*keras-scattering\[ray\]"):
+    with pytest.raises(ImportError, match=r'`actors` .* extra `ray`: pip install "ray\[data\]>='):
         extract(files, layer, tmp_path / "features", actors=1, verbose=False)
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None,
-    reason='Ray is not installed: pip install -e ".[ray]"',
-)
+@pytest.mark.slow
+@pytest.mark.needs("ray")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray's own, of its settings
 def test_on_ray_a_killed_actor_loses_and_duplicates_nothing(layer, tmp_path, monkeypatch):
     import ray.data

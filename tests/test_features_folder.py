@@ -1,6 +1,5 @@
 """A folder of features has one run at a time, and whole parts of one model, or it is refused."""
 
-import importlib.util
 import logging
 import os
 import signal
@@ -138,10 +137,8 @@ def test_what_outlives_a_killed_run_can_add_nothing(layer, files, folder):
     assert_stored(folder, expected(layer, files), atol=1e-6)
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None,
-    reason='Ray is not installed: pip install -e ".[ray]"',
-)
+@pytest.mark.slow
+@pytest.mark.needs("ray")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray's own, of its settings
 def test_a_run_on_ray_has_the_folder_alone(layer, files, folder, tmp_path, monkeypatch):
     import ray.data

@@ -96,6 +96,7 @@ def test_the_size_of_an_image_is_known_before_it_is_decoded(tmp_path, monkeypatc
     assert list(bad) == [os.path.basename(name) for name in (large, turned, cut)]
     for name, size in ((large, "8 x 90"), (turned, "9 x 8")):
         reason = f"ValueError: the model takes shape (8, 9, 3), not an image of {size} pixels"
+        reason += "; a function `read` can crop, pad or resize it"
         assert bad[os.path.basename(name)] == reason
     assert len(decoded) <= 2  # the first, and the one that is cut
 
@@ -162,6 +163,7 @@ def sparse_png(path, count):
         file.truncate(count)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is counted otherwise")
 @pytest.mark.parametrize("kind", ["npy", "wav", "png", "sparse.png"])
 def test_files_that_are_far_too_large_cost_no_memory(tmp_path, kind):

@@ -84,6 +84,7 @@ def test_it_is_the_limit_of_differences(case):
         np.testing.assert_allclose(np.vdot(slope, direction), difference, atol=1e-6 * scale)
 
 
+@pytest.mark.slow
 @every(SMALL)
 @pytest.mark.parametrize("way", ["eager", "graph", "known batch", "jit", "matrix", "tape outside"])
 def test_it_is_the_same_everywhere(case, way, monkeypatch):

@@ -32,6 +32,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a rule of glibc's")
 def test_freed_memory_serves_the_next_call():
     """Else ten or twenty thousand pages of each call are new ones, a third of its time."""
@@ -69,6 +70,7 @@ def graphs():
     return len(kept), len(gradient_registry.list())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("case", [case for case in CASES if case.small], ids=lambda case: case.name)
 @pytest.mark.parametrize("jit_compile", [False, True])
@@ -80,8 +82,7 @@ def test_graphs_go_with_their_layer(case, use, jit_compile):
 
     turn()  # the first may leave what all share
     before = graphs()
-    for _ in range(2):
-        turn()
+    turn()
     assert graphs() == before
 
 

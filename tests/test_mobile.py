@@ -129,9 +129,11 @@ def make_models(case):
     return models
 
 
+@pytest.mark.needs("ai_edge_litert")
 @every(CONVERTED)
 def test_litert_runs_it(case, tmp_path):
-    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    from ai_edge_litert import interpreter
+
     native, matrix = make_models(case)
     file = str(tmp_path / "model.tflite")
     matrix.export(file, format="litert", verbose=False, target_spec=BUILTINS)
@@ -141,14 +143,15 @@ def test_litert_runs_it(case, tmp_path):
         assert_close(run(signal=x)["output_0"], native(x))
 
 
+@pytest.mark.needs("onnxruntime", "tf2onnx")
 @every(CONVERTED)
 def test_onnx_runtime_runs_it(case, tmp_path):
-    pytest.importorskip("tf2onnx")
-    runtime = pytest.importorskip("onnxruntime")
+    import onnxruntime
+
     native, matrix = make_models(case)
     file = str(tmp_path / "model.onnx")
     matrix.export(file, format="onnx", verbose=False, opset_version=18)
-    session = runtime.InferenceSession(file)
+    session = onnxruntime.InferenceSession(file)
     for batch in (3, 1, 0):
         x = case.inputs(batch)
         assert_close(session.run(None, {"signal": x}), native(x))
@@ -157,14 +160,20 @@ def test_onnx_runtime_runs_it(case, tmp_path):
             session.run(None, {"signal": np.zeros((1, *shape), np.float32)})
 
 
-def test_ffts_are_refused_where_the_documentation_says(tmp_path):
+@pytest.mark.slow
+def test_litert_is_refused_ffts_where_the_documentation_says(tmp_path):
     native, _ = make_models(LONG)
     file = str(tmp_path / "model.tflite")
     with pytest.raises(Exception, match=r"TensorList|FFT"):
         native.export(file, format="litert", verbose=False, target_spec=BUILTINS)
-    pytest.importorskip("tf2onnx")
-    runtime = pytest.importorskip("onnxruntime")
+
+
+@pytest.mark.needs("onnxruntime", "tf2onnx")
+def test_onnx_runtime_refuses_ffts_where_the_documentation_says(tmp_path):
+    import onnxruntime
+
+    native, _ = make_models(LONG)
     file = str(tmp_path / "model.onnx")
     native.export(file, format="onnx", verbose=False, opset_version=18)
     with pytest.raises(Exception, match="invalid model"):
-        runtime.InferenceSession(file)
+        onnxruntime.InferenceSession(file)

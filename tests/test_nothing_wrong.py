@@ -40,7 +40,9 @@ def other_sizes(shape):
 
 
 @every(SMALL)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way", [way if way == "plain" else pytest.param(way, marks=pytest.mark.slow) for way in WAYS]
+)
 def test_a_served_model_refuses_inputs_of_another_size(case, way, tmp_path):
     case.model(**WAYS[way]).export(tmp_path, verbose=False)
     serve = tf.saved_model.load(tmp_path).signatures["serving_default"]
@@ -85,6 +87,7 @@ def in_order(outputs):
     return [y for _, y in sorted(outputs.items(), key=lambda item: (len(item[0]), item[0]))]
 
 
+@pytest.mark.slow
 @every(SMALL)
 @pytest.mark.parametrize("held", [False, True])
 def test_tensorflow_saves_a_model_that_holds_a_layer(case, held, tmp_path):
@@ -177,6 +180,7 @@ def test_a_filter_takes_its_own_values(place):
 # Forward mode
 
 
+@pytest.mark.slow
 @every(SMALL)
 @pytest.mark.parametrize("way", ["plain", "jit"])
 @pytest.mark.parametrize("place", ["eager", "graph"])
@@ -226,6 +230,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot fork")
 def test_a_forked_process_is_told_to_spawn():
     run = subprocess.run(

@@ -24,7 +24,7 @@ for module in ("features", "plot", "sklearn"):
     try:
         getattr(keras_scattering, module)
     except ImportError as error:
-        assert f"keras-scattering[{module}]" in str(error), error
+        assert f"the extra `{module}`: pip install " in str(error), error
         assert "Received: No module named" in str(error), error
     else:
         raise AssertionError(module)

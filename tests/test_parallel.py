@@ -133,3 +133,21 @@ def test_a_layer_goes_with_what_vectorizes():
     jacobian, gradient, rows = both(x)
     np.testing.assert_allclose(jacobian, gradient, atol=1e-7)
     np.testing.assert_allclose(rows, layer(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("eager", [True, False])
+def test_only_graphs_ask_for_parts_side_by_side(monkeypatch, eager):
+    """TensorFlow warns of eager calls that do, once per process."""
+    asked, map_fn = [], tf.map_fn
+
+    def record(*args, parallel_iterations, **kwargs):
+        asked.append(parallel_iterations)
+        return map_fn(*args, parallel_iterations=parallel_iterations, **kwargs)
+
+    monkeypatch.setattr(tf, "map_fn", record)
+
+    def call():
+        return in_turn(lambda x: [x + 1], [tf.zeros((3, 2))], 1)
+
+    (call if eager else tf.function(call))()
+    assert asked == [1 if eager else parts.PARALLEL]

@@ -1,4 +1,4 @@
-"""The pages on the design, on extending it and on the mathematics: short sentences, short lines."""
+"""Pages that keep to short sentences and short lines."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = [*sorted((DOCS / "design").glob("*.md")), DOCS / "extending.md", DOCS / "mathematics.md"]
+NAMES = "extending", "faq", "glossary", "mathematics", "recipes"
+PAGES = [*sorted((DOCS / "design").glob("*.md")), *(DOCS / f"{name}.md" for name in NAMES)]
 MOST_WORDS = 35
 MOST_CHARACTERS = 120
 

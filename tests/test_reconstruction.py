@@ -43,6 +43,7 @@ GOALS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("layer", "shape", "goal"), GOALS)
 def test_coefficients_come_close(layer, shape, goal):
     layer, y = problem(layer, shape)
@@ -55,6 +56,7 @@ def test_coefficients_come_close(layer, shape, goal):
     np.testing.assert_allclose(relative_errors(layer, x, y), errors[-1], rtol=0.01, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", VARIED, ids=lambda case: case.name)
 def test_every_layer_and_setting_is_taken(case):
     layer, y = problem(case.make(), case.shape)

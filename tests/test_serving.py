@@ -28,11 +28,9 @@ import pytest
 import tensorflow as tf
 
 SERVING = Path(__file__).parents[1] / "examples" / "serving"
-MODEL_SERVER = shutil.which("tensorflow_model_server")
 HAS_API = importlib.util.find_spec("tensorflow_serving") is not None
-needs_api = pytest.mark.skipif(
-    not HAS_API, reason='tensorflow-serving-api is not installed: pip install -e ".[serving]"'
-)
+pytestmark = pytest.mark.slow  # they train and export models first
+needs_api = pytest.mark.needs("tensorflow_serving")
 
 
 def load(name):
@@ -464,7 +462,7 @@ def test_rest_client_prints_a_line_a_file(rest_server, requests, tmp_path, capsy
 @pytest.fixture(scope="module")
 def grpc_server(served):
     """The service of TensorFlow Serving with its own messages. `large` answers with 5 MB."""
-    grpc = pytest.importorskip("grpc")
+    import grpc
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
     class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -546,9 +544,7 @@ def until_it_answers(server, url, wanted):
     raise AssertionError(f"No {wanted} from {url} in two minutes.")
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("kserve") is None, reason="kserve is not installed: pip install kserve"
-)
+@pytest.mark.needs("kserve")
 def test_kserve(written, requests):
     folder, _ = written
     port = free_port()
@@ -592,14 +588,13 @@ def test_the_server_batches_what_is_warmed_up():
     assert int(largest) == max(export.WARM_UP)
 
 
-@pytest.mark.skipif(
-    MODEL_SERVER is None, reason="TensorFlow Serving's tensorflow_model_server is not on the PATH"
-)
+@pytest.mark.needs("tensorflow_model_server")
 @pytest.mark.parametrize("model", ["digits", "sounds"])
 def test_tensorflow_serving_itself(written, requests, model):
     folder, _ = written
     rest, grpc = free_port(), free_port()
-    command = [MODEL_SERVER, f"--rest_api_port={rest}", f"--port={grpc}", f"--model_name={model}"]
+    command = ["tensorflow_model_server", f"--rest_api_port={rest}", f"--port={grpc}"]
+    command += [f"--model_name={model}"]
     command += [f"--model_base_path={folder / model}", "--enable_batching=true"]
     command += [f"--batching_parameters_file={SERVING / 'batching.config'}"]
     contents, expected = requests[model]

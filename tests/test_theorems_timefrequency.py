@@ -305,6 +305,7 @@ def test_the_mean_over_the_signal_is_that_of_what_no_average_returns(
 # Pictures feed convolutions
 
 
+@pytest.mark.slow
 def test_a_convolutional_network_tells_rising_from_falling():
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)

@@ -2,13 +2,10 @@
 
 import importlib
 
-try:
+from keras_scattering._extras import needed_by
+
+with needed_by("keras_scattering.features", "features"):
     importlib.import_module("pyarrow")
-except ImportError as error:
-    raise ImportError(
-        "keras_scattering.features needs pyarrow: "
-        f'pip install "keras-scattering[features]". Received: {error}'
-    ) from error
 
 from keras_scattering.features.extraction import Extracted, extract
 from keras_scattering.features.schemas import read_meta

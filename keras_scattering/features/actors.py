@@ -7,17 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_scattering._extras import needed_by
 from keras_scattering.features.parts import Extractor, Job
 
 
 def _import_ray() -> Any:
-    try:
+    with needed_by("Argument `actors`", "ray"):
         importlib.import_module("ray.data")
         return importlib.import_module("ray")
-    except ImportError as error:
-        raise ImportError(
-            f'Argument `actors` needs Ray: pip install "keras-scattering[ray]". Received: {error}'
-        ) from error
 
 
 def is_dataset(source: Any) -> bool:

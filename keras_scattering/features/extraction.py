@@ -75,7 +75,7 @@ def extract(
         sampling_rate: Samples per second. Wav files of another rate are bad, and the metadata of
             signals in time have columns in Hz and seconds.
         read: A function from a path in `source` to an array, in place of the readers above. It may
-            crop, resample or resize.
+            pad, crop, resample or resize.
         meta: Columns of metadata. None takes `meta()` of the model's scattering layer, if Keras
             finds exactly one. It finds none in a SavedModel.
         actors: Number of Ray processes, of one CPU each. None takes no Ray for files, and one

@@ -19,6 +19,7 @@ from keras_scattering.features import headers
 IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 
 _IRREGULAR = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
+_FIT = "a function `read` can crop, pad or resize it"  # ends messages on sizes
 _SPARE = 2**25  # bytes allowed in an image's file besides its pixels: metadata, more frames
 
 
@@ -106,7 +107,8 @@ class Reader(NamedTuple):
             if wanted[: len(shape)] != shape or len(wanted) > len(shape) + 1:  # 1 for channels
                 height, width = pixels
                 raise ValueError(
-                    f"the model takes shape {self.shape}, not an image of {height} x {width} pixels"
+                    f"the model takes shape {self.shape}, not an image of {height} x {width} "
+                    f"pixels; {_FIT}"
                 )
         if contents.startswith(b"GIF"):
             contents = headers.first_frame(contents)
@@ -119,7 +121,7 @@ class Reader(NamedTuple):
         if dtype.kind not in "biuf":
             raise ValueError(f"the model takes real numbers, not {dtype}")
         if _without_ones(shape) != _without_ones(self.shape):
-            raise ValueError(f"the model takes shape {self.shape}, not {shape}")
+            raise ValueError(f"the model takes shape {self.shape}, not {shape}; {_FIT}")
 
     def _fit(self, value: Any) -> np.ndarray:
         """An array of the model's shape, up to axes of length 1, and of finite numbers."""

@@ -3,13 +3,10 @@
 Each function draws into the axes that it is given, or into a new figure, and returns them.
 """
 
-try:
+from keras_scattering._extras import needed_by
+
+with needed_by("keras_scattering.plot", "plot"):
     import matplotlib as _matplotlib  # noqa: F401  # names the missing extra at once
-except ImportError as error:
-    raise ImportError(
-        "keras_scattering.plot needs matplotlib: "
-        f'pip install "keras-scattering[plot]". Received: {error}'
-    ) from error
 
 from keras_scattering.plot._banks import filter_bank, wavelets
 from keras_scattering.plot._images import discs

@@ -34,7 +34,8 @@ def in_turn(function: Callable, parts: Tensors, outputs: int) -> list[tf.Tensor]
     return tf.map_fn(
         lambda part: function(*part),
         parts,
-        parallel_iterations=PARALLEL,
+        # Eagerly there is one at a time, and TensorFlow warns if it is asked for more.
+        parallel_iterations=1 if tf.executing_eagerly() else PARALLEL,
         fn_output_signature=[parts[0].dtype] * outputs,
     )
 

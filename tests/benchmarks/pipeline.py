@@ -52,7 +52,7 @@ def pipelines(layer, shape, count, batch, file):
 
 if __name__ == "__main__":
     ways = ("batch, then map", "map, then batch", "from the cache")
-    print("| signals a second | first batch, s |", *[f"{way} |" for way in ways], "cache, MB |")
+    print("| signals per second | first batch, s |", *[f"{way} |" for way in ways], "cache, MB |")
     print("|---" * 6, end="|\n")
     for name, (layer, shape, count, batch) in WORKLOADS.items():
         with tempfile.TemporaryDirectory() as folder:
