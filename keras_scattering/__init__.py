@@ -18,6 +18,8 @@ from keras_scattering.densities import gaussian_density
 from keras_scattering.layers.harmonic3d import HarmonicScattering3D
 from keras_scattering.layers.scattering1d import Scattering1D
 from keras_scattering.layers.scattering2d import Scattering2D
+from keras_scattering.layers.spectra1d import ScatteringSpectra1D
+from keras_scattering.layers.spectra2d import ScatteringSpectra2D
 from keras_scattering.layers.timefrequency import TimeFrequencyScattering
 from keras_scattering.reconstruction import reconstruct
 from keras_scattering.runtime.tensorflow_internals import keep_freed_memory
@@ -28,6 +30,8 @@ __all__ = [
     "HarmonicScattering3D",
     "Scattering1D",
     "Scattering2D",
+    "ScatteringSpectra1D",
+    "ScatteringSpectra2D",
     "TimeFrequencyScattering",
     "gaussian_density",
     "reconstruct",
@@ -35,7 +39,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a module with additional requirements when you first use it."""
-    if name in ("features", "plot", "sklearn"):
+    """Import a module when you first use it; some have additional requirements."""
+    if name in ("features", "plot", "sklearn", "spectra"):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

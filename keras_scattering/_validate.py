@@ -60,6 +60,18 @@ def second_int(name: str, value: Any, largest: int) -> int:
     return positive_int(name, value, largest, f" {_SHAPE}" if shape else "")
 
 
+def optional_natural(name: str, value: Any) -> int | None:
+    """None, or an integer of at least 0."""
+    if value is None:
+        return None
+    if not is_int(value) or int(value) < 0:
+        raise ValueError(
+            f"Argument `{name}` must be None or an integer of at least 0. "
+            f"Received: {name}={shown(value)}"
+        )
+    return int(value)
+
+
 def is_int(value: Any) -> bool:
     """Whether a value is an integer, of Python or of NumPy."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)

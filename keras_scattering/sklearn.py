@@ -12,6 +12,7 @@ from keras_scattering import _validate
 from keras_scattering._extras import needed_by
 from keras_scattering.layers.base import ScatteringLayer
 from keras_scattering.layers.harmonic3d import HarmonicScattering3D
+from keras_scattering.layers.spectra import SpectraLayer
 from keras_scattering.layers.timefrequency import TimeFrequencyScattering
 
 with needed_by("keras_scattering.sklearn", "sklearn"):
@@ -26,8 +27,9 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
 
     Each row of X is a signal x, and the output has one row with its coefficients $S x$, flattened.
     The layer's arguments are the parameters `layer__J`, `layer__Q` and so on, for `GridSearchCV` to
-    vary. A change of one of them makes a new layer. `fit` learns nothing; it designs the filters
-    for the size of the signals.
+    vary. A change of one of them makes a new layer. `fit` designs the filters for the size of the
+    signals. It learns nothing, except for the mean powers of X by which `normalize="adapted"`
+    divides.
 
     Args:
         layer: A scattering layer. `fit` does not change it, but makes a layer like it.
@@ -114,6 +116,8 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
             )
         self.layer_ = type(layer).from_config(layer.get_config())
         self.layer_.build((None, *shape))
+        if isinstance(self.layer_, SpectraLayer) and self.layer_.normalize == "adapted":
+            self.layer_.adapt(np.reshape(X, (-1, *shape)))
         self._trace()
         return self
 
@@ -151,7 +155,7 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
         return np.concatenate([self._flat(batch.astype(precision)).numpy() for batch in batches])
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names such as `S2_n1=3_n2=5_t=0`: order, filters as in `meta()`, position, channel.
+        """Names such as `S2_n1=3_n2=5_t=0`: order or kind, filters, position, channel.
 
         Positions are indices of output samples: `t` in time, `f` along log-frequency, `y` and `x`
         in the plane. In 3D `l` is the degree and `q` the power. `c` is the channel.
@@ -177,6 +181,23 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
         return tags
 
 
+def _path_names(meta: dict[str, np.ndarray]) -> list[str]:
+    """Names such as `S2_n1=3_n2=5`, or `phase_n1=3_n2=5_imag` for moments of a kind."""
+    if "kind" in meta:
+        heads = meta["kind"]
+        columns = [name for name, column in meta.items() if column.dtype.kind == "i"]
+        ends = np.where(meta["part"] == "imag", "_imag", "")
+    else:
+        heads = [f"S{order}" for order in meta["order"]]
+        columns = [name for name in ("n1", "n2", "n_fr") if name in meta]
+        ends = [""] * len(heads)
+    filters = zip(*(meta[name] for name in columns), strict=True)
+    return [
+        f"{head}{''.join(f'_{n}={i}' for n, i in zip(columns, row, strict=True) if i >= 0)}{end}"
+        for head, row, end in zip(heads, filters, ends, strict=True)
+    ]
+
+
 def _names(layer: ScatteringLayer) -> list[str]:
     """One name per number of the flattened output of a built layer."""
     built = layer._built("get_feature_names_out()")
@@ -184,12 +205,7 @@ def _names(layer: ScatteringLayer) -> list[str]:
     channels = [""]
     if channel_axis is not None:
         channels = [f"_c={c}" for c in range(built.shape[channel_axis] or 0)]
-    meta = layer.meta()
-    columns = [name for name in ("n1", "n2", "n_fr") if name in meta]
-    paths = [
-        f"S{order}" + "".join(f"_{n}={i}" for n, i in zip(columns, filters, strict=True) if i >= 0)
-        for order, *filters in zip(meta["order"], *(meta[n] for n in columns), strict=True)
-    ]
+    paths = _path_names(layer.meta())
     first = layer.data_format == "channels_first"
 
     def flat(merged: list[str], others: list[list[str]]) -> list[str]:
@@ -197,7 +213,9 @@ def _names(layer: ScatteringLayer) -> list[str]:
         axes = [merged, *others] if first else [*others, merged]
         rows = [(*parts[first:], *parts[:first]) for parts in itertools.product(*axes)]
         # A name begins with the path, wherever the path's axis is.
-        return ["_".join(sorted(parts, key=lambda part: part[0] != "S")) for parts in rows]
+        return [
+            "_".join(sorted(parts, key=lambda part: "=" in part.split("_")[0])) for parts in rows
+        ]
 
     if isinstance(layer, HarmonicScattering3D):
         powers = [f"q={q:g}{c}" for c in channels for q in layer.integral_powers]

@@ -10,6 +10,8 @@ from keras_scattering import (
     HarmonicScattering3D,
     Scattering1D,
     Scattering2D,
+    ScatteringSpectra1D,
+    ScatteringSpectra2D,
     TimeFrequencyScattering,
 )
 
@@ -127,4 +129,36 @@ CASES = [
         (21,),
     ),
     Case("tf-list", TimeFrequencyScattering, {"J": 2, "J_fr": 1, "T": 0, "F": "global"}, (15, 2)),
+    Case("spectra1d", ScatteringSpectra1D, {"J": 2}, (17,), small=True),
+    Case(
+        "spectra1d-channels",
+        ScatteringSpectra1D,
+        {"J": 3, "Q": (2, 1), "normalize": False, "padding": "reflect"},
+        (37, 2),
+    ),
+    Case(
+        "spectra1d-channels-first",
+        ScatteringSpectra1D,
+        {
+            "J": 3,
+            "diagonal": False,
+            "oversampling": 0,
+            "padding": "zero",
+            "data_format": "channels_first",
+        },
+        (8, 32),
+    ),
+    Case("spectra2d", ScatteringSpectra2D, {"J": 1, "L": 2}, (7, 8), small=True),
+    Case(
+        "spectra2d-channels",
+        ScatteringSpectra2D,
+        {"J": 2, "normalize": False, "oversampling": 0, "padding": "symmetric"},
+        (9, 12, 2),
+    ),
+    Case(
+        "spectra2d-channels-first",
+        ScatteringSpectra2D,
+        {"J": 2, "L": 3, "reduce": "angle", "data_format": "channels_first"},
+        (4, 8, 7),
+    ),
 ]

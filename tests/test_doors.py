@@ -40,6 +40,7 @@ from keras_scattering.plans.plan import (
     Gram,
     Node,
     Plan,
+    Samples,
     Stack,
 )
 from keras_scattering.plans.stack import StackAxis
@@ -598,7 +599,7 @@ def stack_toy(domain, grid, first, second, axis, joint):
             tuple(enumerate(after, start=1)), tuple(rules), joint, math.prod(grid.size(k)) * widest
         )
         lines = hull([bank.lines for bank in before])
-        return Design(grid.extension, lines, average, (Branch((*nodes, stack)),), arrays)
+        return Design(grid.extension, lines, (average,), (Branch((*nodes, stack)),), arrays)
 
     sizes = [] if joint else [grid.output_size(0)] * (1 + L)
     for count in kept:
@@ -674,8 +675,12 @@ def test_volumes_of_harmonics_have_neither_stacks_nor_products(kind):
 # Products of signals
 
 
-def gram_toy(domain, size, lines, apart=False, gain=1.0):
-    """Means of x and |x * psi_n|, and of products of these with a filter each."""
+def gram_toy(domain, size, lines, apart=False, gain=1.0, keep=None, step=0):
+    """Means of x and |x * psi_n|, and of products of these with a filter each.
+
+    Means of products run over the whole grid, or over the samples to keep. The moduli are sampled
+    every 2**step.
+    """
     N, space = math.prod(size), tuple(range(1, len(size) + 1))
     first = noise(3, *size) + 1j * noise(3, *size, seed=1)
     second = np.zeros((3, *size), complex)
@@ -689,26 +694,53 @@ def gram_toy(domain, size, lines, apart=False, gain=1.0):
 
     def design(dtype):
         arrays = Arrays(dtype)
-        bank = arrays.bank("psi", first, size)
-        weights = arrays.add("products", np.abs(second[place]) ** 2 / N**2)
-        average = (Crop if apart else Mean)(tuple((0, n) for n in size))
-        wider = tuple((start - 1, stop) for start, stop in lines)
-        node = Node(((0, bank),), average, (1, 2, 3), 3, wider)
-        gram = Gram((0, 1), lines, weights, tuple(kept), tuple(range(4, end)), 4 * math.prod(shape))
+        coarse = tuple(n >> step for n in size)
+        bank = arrays.bank("psi", first, coarse)
+        if keep is None:
+            over = arrays.weights("products", np.abs(second) ** 2 / N**2)
+            read = over.lines
+        else:
+            box = tuple(-(n // 2) for n in size), (1,) * len(size)
+            banks = [arrays.bank(f"product_{f}", second[f : f + 1], size, box) for f in range(3)]
+            over, read = Samples(tuple(banks), keep), banks[0].lines
+        wider = tuple((start, stop + 1) for start, stop in read) if keep is None else read
+        if step:
+            own = zip(read, coarse, strict=True)
+            wider = tuple((max(a, -((n - 1) // 2)), min(b, (n + 1) // 2)) for (a, b), n in own)
+        averages = [(Crop if apart else Mean)(tuple((0, n) for n in s)) for s in (size, coarse)]
+        node = Node(((0, bank),), averages[1], (1, 2, 3), 3, wider)
+        sources = (0, 1.0), (1, 2.0 ** (step * len(size)))
+        gram = Gram(sources, over, tuple(kept), tuple(range(4, end)), 4 * math.prod(shape))
         padding = tuple(Padding((slice(0, n, 1),)) for n in size)
-        return Design(padding, hull([bank.lines, lines]), average, (Branch((node, gram)),), arrays)
+        boxes = hull([bank.lines, read])
+        return Design(padding, boxes, (averages[0],), (Branch((node, gram)),), arrays)
+
+    def refined(u):
+        """A coarse signal on the fine grid, from its own lines without that of Nyquist."""
+        spectrum = np.fft.fftn(u, axes=space)
+        fine = np.zeros((len(u), *size), complex)
+        own = [np.arange(-((n >> step) - 1) // 2, ((n >> step) + 1) // 2) for n in size]
+        own = [k[np.abs(k) < (n >> step) / 2] for k, n in zip(own, size, strict=True)]
+        to = np.ix_(range(len(u)), *(k % n for k, n in zip(own, size, strict=True)))
+        fr = np.ix_(range(len(u)), *(k % (n >> step) for k, n in zip(own, size, strict=True)))
+        fine[to] = spectrum[fr] * 2.0 ** (step * len(size))
+        return np.fft.ifftn(fine, axes=space).real
 
     def expected(x):
-        U = [x, *(np.abs(reference.convolve(x, psi, space)) for psi in first)]
+        U = [x, *(sampled(np.abs(reference.convolve(x, psi, space)), step) for psi in first)]
         outputs = U if apart else [u.mean(space) for u in U]
+        U = [x, *(refined(u) if step else u for u in U[1:])]
+        inside = (..., *[slice(*span) for span in keep]) if keep else ...
         for f, a, c, imaginary in kept:
             y, z = (reference.convolve(U[i], second[f], space) for i in (a, c))
-            mean = (y * z.conj()).mean(space)
+            mean = (y * z.conj())[inside].mean(space)
             outputs.append(mean.imag if imaginary else mean.real)
         return outputs
 
     degrees = np.array([1] * 4 + [2] * len(kept))
-    outputs = tuple(size if apart and q == 1 else () for q in degrees) if apart else ((end,),)
+    coarse = tuple(n >> step for n in size)
+    maps = [size, coarse, coarse, coarse]
+    outputs = (*maps, *[()] * len(kept)) if apart else ((end,),)
     return Toy(
         Plan(domain, {"order": degrees}, outputs, not apart, design, degrees), size, expected
     )
@@ -718,11 +750,34 @@ def products_on_a_line(**options):
     return gram_toy(Domain.LINE, (45,), ((-5, 17),), **options)
 
 
+def products_of_samples_on_a_line(**options):
+    return gram_toy(Domain.LINE, (45,), ((-5, 17),), keep=((3, 40),), **options)
+
+
+def products_of_coarse_moduli_on_a_line(**options):
+    return gram_toy(Domain.LINE, (44,), ((-9, 17),), step=1, **options)
+
+
+def products_of_coarse_samples_on_a_plane(**options):
+    return gram_toy(
+        Domain.PLANE, (8, 14), ((-2, 3), (0, 7)), keep=((1, 7), (0, 13)), step=1, **options
+    )
+
+
 def products_on_a_plane(**options):
     return gram_toy(Domain.PLANE, (8, 15), ((-2, 3), (0, 7)), **options)
 
 
-PRODUCTS = pytest.mark.parametrize("make", [products_on_a_line, products_on_a_plane])
+PRODUCTS = pytest.mark.parametrize(
+    "make",
+    [
+        products_on_a_line,
+        products_on_a_plane,
+        products_of_samples_on_a_line,
+        products_of_coarse_moduli_on_a_line,
+        products_of_coarse_samples_on_a_plane,
+    ],
+)
 
 
 @PRODUCTS

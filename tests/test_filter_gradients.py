@@ -10,7 +10,16 @@ from layers import CASES
 
 from keras_scattering.runtime import gradient
 
-SMALL = [case for case in CASES if case.name in ("1d", "2d", "3d-channels-first", "tf", "1d-list")]
+NAMES = (
+    "1d",
+    "2d",
+    "3d-channels-first",
+    "tf",
+    "1d-list",
+    "spectra1d-channels",
+    "spectra2d-channels-first",
+)
+SMALL = [case for case in CASES if case.name in NAMES]
 BATCH = 5
 
 

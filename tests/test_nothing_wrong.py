@@ -11,7 +11,16 @@ import pytest
 import tensorflow as tf
 from layers import CASES
 
-SMALL = [case for case in CASES if case.name in ("1d", "2d", "3d-channels-first", "tf", "1d-list")]
+NAMES = (
+    "1d",
+    "2d",
+    "3d-channels-first",
+    "tf",
+    "1d-list",
+    "spectra1d-channels",
+    "spectra2d-channels-first",
+)
+SMALL = [case for case in CASES if case.name in NAMES]
 WAYS = {"plain": {}, "jit": {"jit_compile": True}, "matrix": {"fft": "matrix"}}
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from layers import CASES
 
-from keras_scattering import Scattering1D, TimeFrequencyScattering
+from keras_scattering import Scattering1D, ScatteringSpectra1D, TimeFrequencyScattering
 
 TIME = (Scattering1D, TimeFrequencyScattering)
 RATE = 250.0
@@ -32,6 +32,15 @@ def test_columns_in_hz_and_seconds_are_those_in_samples_times_the_rate(case):
         scale, known = meta[f"scale{order}_s"], plain[f"j{order}"] >= 0
         np.testing.assert_array_equal(~np.isnan(scale), known)
         np.testing.assert_allclose(np.log2(scale[known] * RATE), plain[f"j{order}"][known])
+
+
+def test_moments_of_two_wavelets_have_both_frequencies():
+    layer = ScatteringSpectra1D(J=3)
+    layer.build((None, 32))
+    plain, meta = layer.meta(), layer.meta(sampling_rate=RATE)
+    assert meta.keys() - plain.keys() == {"xi1_hz", "xi1b_hz", "xi2_hz", "step_s"}
+    for name in ("xi1", "xi1b", "xi2"):
+        np.testing.assert_allclose(meta[f"{name}_hz"] / RATE, plain[name], rtol=1e-15)
 
 
 @pytest.mark.parametrize("layer", TIME)
@@ -84,7 +93,7 @@ def test_a_rate_that_is_none_is_refused(rate):
 
 
 @pytest.mark.parametrize(
-    "case", [c for c in CASES if c.small and c.layer not in TIME], ids=lambda c: c.name
+    "case", [c for c in CASES if c.small and c.layer.axes != "time"], ids=lambda c: c.name
 )
 def test_only_signals_in_time_have_a_rate(case):
     with pytest.raises(ValueError, match=r"signals in time.* Received: sampling_rate=1\.0"):

@@ -22,6 +22,12 @@ def sums_of_powers(u: tf.Tensor, rule: Powers) -> tf.Tensor:
     return tf.stack(sums, axis=-1)
 
 
+def variance(u: tf.Tensor, centred: bool) -> tf.Tensor:
+    """Variances over the grid, or means of squares: (batch, paths)."""
+    axes = list(range(2, len(u.shape)))
+    return tf.reduce_mean(tf.square(u - tf.reduce_mean(u, axes, True) if centred else u), axes)
+
+
 def _rows_lowpass(u: tf.Tensor, rule: LowPass, matrix: tf.Tensor) -> tf.Tensor:
     """The last axis times a matrix, frame by frame if the rule has frames."""
     rows = (rule.frames,) if rule.frames > 1 else u.shape[2:-1]

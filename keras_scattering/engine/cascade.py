@@ -28,6 +28,7 @@ from keras_scattering.engine.axes import extend
 from keras_scattering.engine.grams import products
 from keras_scattering.engine.lattice import Lattice
 from keras_scattering.engine.operations import operations
+from keras_scattering.engine.ratios import powers, ratios
 from keras_scattering.engine.spectra import Spectrum
 from keras_scattering.engine.stacks import filter_stack
 from keras_scattering.plans.averages import Average
@@ -62,7 +63,7 @@ def scattering(
     u = extend(scale.divide(x)[:, None], design.padding)
     joined = design.joined if plan.stacked else None
     finish = complete if joined is None else _incomplete
-    outputs = [finish(ops.average(u, design.average), design.average)] if design.average else []
+    outputs = [finish(ops.average(u, rule), rule) for rule in design.averages]
     after = _unordered if mode.xla or tf.executing_eagerly() else _in_order
     X = ops.spectrum(u, design.lines)
     done: list[Any] = []
@@ -76,6 +77,8 @@ def scattering(
     y = complete(tf.concat(outputs, 1), joined)
     order = np.argsort(np.concatenate(design.rows))
     y = y if (np.diff(order) == 1).all() else tf.gather(y, order, axis=1)
+    if plan.ratios and plan.ratios.own:
+        y = ratios(y, powers(y, plan.ratios), plan.ratios)
     return [scale.restore(y, plan.degrees)]
 
 
@@ -87,8 +90,8 @@ def _compute_branch(
     outputs: list[tf.Tensor] = []
     for i, node in enumerate(branch.nodes, start=1):
         if isinstance(node, Gram):
-            inputs = [after(spectra[s], outputs) for s in node.sources]
-            outputs.append(products(inputs, node, ops.arrays[node.weights]))
+            inputs = [(after(spectra[s], outputs), gain) for s, gain in node.sources]
+            outputs.append(products(inputs, node, ops))
             continue
         sources = [(after(spectra[s], outputs), bank) for s, bank in node.sources]
         if isinstance(node, Stack):

@@ -21,7 +21,16 @@ from keras_scattering.engine.folding import PlacedWindow, fold, fold_by_products
 from keras_scattering.engine.fourier import Planes, inverse
 from keras_scattering.engine.moduli import compiled_modulus, modulus
 from keras_scattering.engine.spectra import Spectrum, spectrum
-from keras_scattering.plans.averages import Average, Crop, LowPass, Mean, Powers, SpectralLowPass
+from keras_scattering.plans.averages import (
+    Average,
+    Crop,
+    Inner,
+    LowPass,
+    Mean,
+    Powers,
+    SpectralLowPass,
+    Variance,
+)
 from keras_scattering.plans.banks import Bank, Box
 from keras_scattering.runtime.gradient import adjoint_of, custom_gradient, differentiated
 from keras_scattering.runtime.parts import in_pieces
@@ -38,7 +47,7 @@ def _joined(parts: Sequence[tf.Tensor], rank: int) -> tf.Tensor:
     return tf.reshape(y, (*planes, -1, p * F, *y.shape[-rank:]))
 
 
-def _crop(u: tf.Tensor, box: Box) -> tf.Tensor:
+def crop(u: tf.Tensor, box: Box) -> tf.Tensor:
     """Signals on a box of their grid."""
     if box == tuple((0, n) for n in u.shape[-len(box) :]):
         return u
@@ -83,11 +92,16 @@ class Lattice:
                 real, _ = self.convolve([(x, rule.bank)])
                 return real[..., slice(*rule.keep)]  # type: ignore[arg-type]  # the stubs lack `...`
             case Mean():
-                return tf.reduce_mean(_crop(u, rule.keep), axis=list(range(2, len(u.shape))))
+                return tf.reduce_mean(crop(u, rule.keep), axis=list(range(2, len(u.shape))))
+            case Variance():
+                return averages.variance(crop(u, rule.keep), rule.centred)
+            case Inner():
+                axes = list(range(2, len(u.shape)))
+                return tf.reduce_sum(u * self.arrays[rule.weights], axes)
             case Powers():
                 return averages.sums_of_powers(u, rule)
             case Crop():
-                return _crop(u, rule.keep)
+                return crop(u, rule.keep)
 
     def averaged_modulus(self, sources: Sequence[Source], rule: Average) -> tf.Tensor:
         """|x * psi| * phi, for moduli that no later node reads."""

@@ -297,7 +297,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
     def call(self, inputs: Any) -> Any:
         """Scattering coefficients of a batch of signals, or of a single one."""
         _refuse_forks()
-        shape, plan, design, transform = self._state  # type: ignore[misc]  # Keras has built it
+        shape, plan, design, _ = self._state  # type: ignore[misc]  # Keras has built it
         x = tf.convert_to_tensor(inputs)
         if x.shape.rank is None:
             raise ValueError(
@@ -314,8 +314,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             x = tf.ensure_shape(x, shape)
         axis = self._signals.channel_axis(shape)
         channels = None if axis is None else x.shape[axis]
-        weights = [tf.convert_to_tensor(weight) for weight in self._filters.values()]
-        outputs = transform(self._signals.split(x, shape), weights)
+        outputs = self._coefficients(x)
         if not plan.stacked:
             outputs = separate(design, outputs)
         outputs = [
@@ -325,6 +324,12 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         if single:
             outputs = [y[0] for y in outputs]
         return outputs[0] if plan.stacked else outputs
+
+    def _coefficients(self, x: tf.Tensor) -> list[tf.Tensor]:
+        """The results of the transform, (batch * channels, ...), of inputs in its precision."""
+        shape, *_, transform = self._state  # type: ignore[misc]  # Keras has built it
+        weights = [tf.convert_to_tensor(weight) for weight in self._filters.values()]
+        return transform(self._signals.split(x, shape), weights)
 
     def _arrange(self, plan: Plan, y: tf.Tensor) -> tf.Tensor:
         """Stacked coefficients (batch, paths, *size), in the layout of the data format."""

@@ -1,6 +1,6 @@
 """Metadata in Hz and seconds."""
 
-import string
+import re
 
 import numpy as np
 
@@ -17,12 +17,13 @@ def in_seconds(plan: Plan, rate: float) -> dict[str, np.ndarray]:
     table = {}
     for name, column in plan.meta.items():
         table[name] = column.copy()
-        kind, order = name.rstrip(string.digits), name.lstrip(string.ascii_letters)
-        if not order.isdigit():  # not a column of wavelets in time
+        wavelets = re.fullmatch(r"(j|xi|sigma)(\d+b?)", name)  # in time, not along frequency
+        if not wavelets:
             continue
+        kind, order = wavelets.groups()
         if kind == "j":
             table[f"scale{order}_s"] = np.where(column < 0, np.nan, 2.0**column / rate)
-        elif kind in ("xi", "sigma"):
+        else:
             table[f"{name}_hz"] = column * rate
     table["step_s"] = np.array(plan.steps) / rate
     return table

@@ -36,6 +36,21 @@ class Mean:
 
 
 @dataclasses.dataclass(frozen=True)
+class Variance:
+    """The variance over a part of the grid, [start, stop) per axis, or the mean of squares."""
+
+    keep: Box
+    centred: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Inner:
+    """The sum over the grid of a signal times the array of this name, of the grid's size."""
+
+    weights: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Crop:
     """No average, only the samples of the unpadded signal, [start, stop) per axis."""
 
@@ -54,4 +69,4 @@ class Powers:
     gain: float = 1.0
 
 
-Average = LowPass | SpectralLowPass | Mean | Crop | Powers
+Average = LowPass | SpectralLowPass | Mean | Variance | Inner | Crop | Powers

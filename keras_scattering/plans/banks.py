@@ -35,6 +35,18 @@ class Window:
 
 
 @dataclasses.dataclass(frozen=True)
+class Weights:
+    """Weights for sums over the lines of products of two real signals' spectra.
+
+    Lines k and -k of a real signal are conjugate, so sums run over half of the lines. Their real
+    parts add up, and their imaginary parts have opposite signs. Hence each has its own weights.
+    """
+
+    array: str  # name of an array (2, F, *lines): for real parts, and for imaginary parts
+    lines: Box  # from line 0 along the last axis
+
+
+@dataclasses.dataclass(frozen=True)
 class Bank:
     """Filters whose outputs share one grid of `size` points."""
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_scattering.plans.banks import Bank, Window
+from keras_scattering.filters.bank import mirror
+from keras_scattering.plans.banks import Bank, Weights, Window
 
 
 def periodise(spectrum: np.ndarray, size: Sequence[int]) -> np.ndarray:
@@ -128,6 +129,32 @@ class Arrays(dict[str, np.ndarray]):
             imaginary = self.add(f"{key}_imag", np.imag(cut)) if np.iscomplexobj(cut) else None
             windows.append(Window(self.add(key, np.real(cut)), origin, blocks, imaginary))
         return Bank(tuple(windows), size)
+
+    def weights(self, name: str, energies: np.ndarray) -> Weights:
+        """Weights of real signals' lines, where those of all lines are `energies` (F, *n)."""
+        n = energies.shape[1:]
+        other = mirror(energies, tuple(range(1, energies.ndim)))
+        even, odd = energies + other, energies - other
+        alone = [0, n[-1] // 2] if n[-1] % 2 == 0 else [0]  # these columns hold k and -k
+        even[..., alone] = odd[..., alone] = energies[..., alone]
+        half = n[-1] // 2 + 1
+        both = np.stack([even[..., :half], odd[..., :half]])
+        # Energies are squares, so lines below the squared rounding of a filter's peak are noise.
+        peaks = both[0].reshape(len(energies), -1).max(1).reshape(-1, *[1] * len(n))
+        significant = (both[0] > self.threshold**2 * peaks).any(0)
+        lines: list[tuple[int, int]] = []
+        for axis, count in enumerate(n):
+            profile = significant.any(tuple(a for a in range(len(n)) if a != axis))
+            if axis == len(n) - 1:
+                (on,) = np.nonzero(profile)
+                start, stop = (int(on[0]), int(on[-1]) + 1) if len(on) else (0, 1)
+            else:
+                start, length = _shortest_interval(profile)
+                start = -(count // 2) if length == count else start
+                stop = start + length
+            lines.append((start, stop))
+            both = np.take(both, range(start, stop), axis + 2, mode="wrap")
+        return Weights(self.add(name, both), tuple(lines))
 
 
 def circulant(

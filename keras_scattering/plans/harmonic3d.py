@@ -156,7 +156,7 @@ def plan_harmonic3d(
                 branches.append(Branch((first, *followers)))
                 boxes.append(bank.lines)
         padding = tuple(Padding((slice(0, n, 1),)) for n in box)
-        return Design(padding, hull(boxes), None, tuple(branches), arrays)
+        return Design(padding, hull(boxes), (), tuple(branches), arrays)
 
     j1, j2 = np.array([(*path, -1)[:2] for path in paths]).T
     meta = {"order": np.where(j2 < 0, 1, 2), "n1": j1, "j1": j1, "n2": j2, "j2": j2}

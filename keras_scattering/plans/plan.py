@@ -27,7 +27,7 @@ import numpy as np
 
 from keras_scattering.filters import FilterBank
 from keras_scattering.plans.averages import Average
-from keras_scattering.plans.banks import Bank, Box
+from keras_scattering.plans.banks import Bank, Box, Weights
 from keras_scattering.plans.grid import Grid
 from keras_scattering.plans.harmonics import HarmonicBank
 from keras_scattering.plans.padding import Padding
@@ -103,20 +103,30 @@ class Stack:
 
 
 @dataclasses.dataclass(frozen=True)
+class Samples:
+    """The part of the grid over which means of products run, and the filters' banks."""
+
+    banks: tuple[Bank, ...]  # of one filter each
+    keep: Box
+
+
+@dataclasses.dataclass(frozen=True)
 class Gram:
     r"""Means over the grid of products, $\langle (x_a * \psi_f)(x_c * \psi_f)^* \rangle$.
 
-    By Parseval each mean is a sum over lines, $\sum_k w_f[k] \hat x_a[k] \hat x_c[k]^*$ with
-    $w_f = |\hat\psi_f|^2 / N^2$, so no signal needs its inverse transform. All spectra cover one
-    box of lines, and their phases agree.
+    By Parseval a mean over the whole grid is a sum over lines,
+    $\sum_k w_f[k] \hat x_a[k] \hat x_c[k]^*$ with $w_f = |\hat\psi_f|^2 / N^2$, so no signal needs
+    its inverse transform. A mean over a part of the grid is taken sample by sample.
+
+    A source may be sampled more coarsely than the input. Then its gain is the number of samples of
+    the input per sample of its own, and its spectrum vanishes beyond its own lines.
     """
 
-    sources: tuple[int, ...]  # 0 is the input, i node i of the branch, each read on `lines`
-    lines: Box
-    weights: str  # name of an array (F, *lines)
+    sources: tuple[tuple[int, float], ...]  # 0 is the input, i node i of the branch; gains
+    over: Weights | Samples
     products: tuple[tuple[int, int, int, bool], ...]  # filter f, signals a and c, imaginary or not
     rows: tuple[int, ...]  # rows of the products in the output
-    samples: int  # samples of the signals on these lines, for one item of a batch
+    samples: int  # samples of the signals that it compares, for one item of a batch
 
     @property
     def outputs(self) -> tuple[tuple[int, ...], ...]:
@@ -148,7 +158,7 @@ class Design:
 
     padding: tuple[Padding, ...]  # as far as outputs depend on it, in this precision
     lines: Box  # spectral lines of the input that the branches read
-    average: Average | None  # average of the input itself, for order 0
+    averages: tuple[Average, ...]  # of the input itself, for the first rows
     branches: tuple[Branch, ...]
     arrays: dict[str, np.ndarray]  # filters and averages, in the design's precision
 
@@ -164,12 +174,27 @@ class Design:
     def rows(self) -> list[tuple[int, ...]]:
         """Rows of the averages in the output: one tuple per tensor, in the order of computation."""
         rows = [group for branch in self.branches for group in branch.rows]
-        return [(0,)] * (self.average is not None) + rows
+        return [(row,) for row, _ in enumerate(self.averages)] + rows
 
     @property
     def samples(self) -> int:
         """Samples of the largest set of signals that live at once, for one item of a batch."""
         return max(branch.samples for branch in self.branches)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ratios:
+    r"""Rows of the output as means of $y_r / (\sqrt{p_a} \sqrt{p_b})$, of rows y that are computed.
+
+    The powers p are rows too, or means of such rows over many signals. Where one is not above the
+    rounding of the mean square, the ratio is zero.
+    """
+
+    powers: tuple[int, ...]  # the rows of the powers p
+    level: int  # the row of the signal's mean square
+    divisors: np.ndarray  # (rows, 2): the powers a and b of each row, len(powers) for none
+    rows: np.ndarray  # (output rows, terms of their mean)
+    own: bool  # whether each signal is divided by its own powers, or the layer knows others
 
 
 def refuse_missing(domain: Domain, design: Design) -> None:
@@ -205,6 +230,7 @@ class Plan:
     steps: tuple[float, ...] = ()  # samples from one output of a path to the next, NaN for a mean
     grid: Grid | None = None  # where signals are padded, sampled and averaged
     banks: tuple[FilterBank, ...] = ()  # the wavelets of each order on that grid
+    ratios: Ratios | None = None  # from the rows of the design to those of the output
 
     def degrees_of(self, rows: Sequence[int]) -> np.ndarray:
         """The degrees of some rows, or the one degree of all rows."""

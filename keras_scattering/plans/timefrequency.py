@@ -181,7 +181,7 @@ def plan_timefrequency(
             boxes = [bank.lines for s in stacks for source, bank in s.sources if source == i]
             nodes.append(Node(((0, f.bank),), None, (), len(f.filters), hull(boxes)))
         lines = hull([f.bank.lines for f in firsts])
-        order0 = None if joint else average(0)
+        order0 = () if joint else (average(0),)
         return Design(time.extension, lines, order0, (Branch((*nodes, *stacks)),), arrays)
 
     def sampling(n2: int) -> int:

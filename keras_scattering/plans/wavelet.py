@@ -219,9 +219,8 @@ def plan_wavelet(
         designer = _Designer(arrays, grid, working[:max_order], row)
         firsts = first_order(arrays, grid, working[0])
         lines = hull([first.bank.lines for first in firsts])
-        order0 = designer.average(0)
         branches = tuple(designer.branch(share) for share in _shares(firsts))
-        return Design(grid.extension, lines, order0, branches, arrays)
+        return Design(grid.extension, lines, (designer.average(0),), branches, arrays)
 
     # log2 of the sampling step of each path's modulus
     kept = [whole.sampling(scales[len(path) - 1][path[-1]] if path else 0) for path in paths]

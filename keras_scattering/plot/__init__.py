@@ -11,5 +11,6 @@ with needed_by("keras_scattering.plot", "plot"):
 from keras_scattering.plot._banks import filter_bank, wavelets
 from keras_scattering.plot._images import discs
 from keras_scattering.plot._sounds import joint, scattergram
+from keras_scattering.plot._spectra import spectra
 
-__all__ = ["discs", "filter_bank", "joint", "scattergram", "wavelets"]
+__all__ = ["discs", "filter_bank", "joint", "scattergram", "spectra", "wavelets"]

@@ -1,0 +1,246 @@
+"""What scattering spectra say of a signal: complex moments, means over scales, scores.
+
+The functions work on the output of `ScatteringSpectra1D`, in NumPy.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from keras_scattering import _validate
+from keras_scattering.layers.spectra import SpectraLayer
+
+__all__ = ["moments", "scale_means", "scores", "surrogates"]
+
+
+def moments(layer: Any, coefficients: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    r"""Complex moments $\Phi$, from rows that hold their real and imaginary parts one by one.
+
+    Args:
+        layer: A built layer of scattering spectra.
+        coefficients: Its output, `(..., K)`, or `(..., channels * K)`.
+
+    Returns:
+        The moments, `(..., M)`, or `(..., channels, M)` for more than one channel, and their
+        metadata: the columns of `layer.meta()` without `part`.
+
+    Raises:
+        ValueError: For a layer of another kind or not built, or coefficients of another shape.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_scattering import ScatteringSpectra1D, spectra
+    >>> layer = ScatteringSpectra1D(J=4)
+    >>> y = layer(np.random.default_rng(0).standard_normal((2, 256)))
+    >>> values, meta = spectra.moments(layer, y)
+    >>> y.shape[1], values.shape, sorted(set(meta["kind"].tolist()))
+    (92, (2, 67), ['mean', 'modulus', 'phase', 'power', 'sparsity'])
+    """
+    meta = _meta(layer, "moments")
+    rows = len(meta["part"])
+    y = np.asarray(coefficients, "float64")
+    if y.ndim == 0 or y.shape[-1] == 0 or y.shape[-1] % rows:
+        raise ValueError(
+            "Argument `coefficients` must be the output of the layer, with its "
+            f"{rows} rows per channel last. Received: shape {y.shape}"
+        )
+    if y.shape[-1] > rows:
+        y = y.reshape(*y.shape[:-1], -1, rows)
+    (real,) = np.nonzero(meta["part"] == "real")
+    (imaginary,) = np.nonzero(meta["part"] == "imag")  # each follows its real part
+    values = y[..., real].astype(complex)
+    values[..., np.searchsorted(real, imaginary) - 1] += 1j * y[..., imaginary]
+    return values, {name: column[real] for name, column in meta.items() if name != "part"}
+
+
+def scale_means(layer: Any, coefficients: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    r"""Means of moments over scales at fixed distances of scales, for Q = 1.
+
+    A self-similar signal has the same phase and modulus moments at all scales with the same lags.
+    Phase is averaged at a fixed n2 - n1, and modulus at a fixed n1 - n1b and n2 - n1. Mean, power,
+    sparsity, and all moments with the low-pass stay as they are.
+
+    Args:
+        layer: A built `ScatteringSpectra1D` with Q = 1.
+        coefficients: Its output, `(..., K)`, or `(..., channels * K)`.
+
+    Returns:
+        The means, complex, and their metadata: `kind`, `n1`, `n2`, `lag1` (n1 - n1b), `lag2`
+        (n2 - n1), and `count`, the number of moments in the mean. -1 stands for none.
+
+    Raises:
+        ValueError: For a layer of another kind, with another Q, or not built, or coefficients of
+            another shape.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_scattering import ScatteringSpectra1D, spectra
+    >>> layer = ScatteringSpectra1D(J=6)
+    >>> y = layer(np.random.default_rng(0).standard_normal((1, 512)))
+    >>> values, meta = spectra.scale_means(layer, y)
+    >>> meta["lag2"][meta["kind"] == "phase"][:4].tolist()
+    [0, 1, 2, 3]
+
+    Source: Morel et al. 2022 (arXiv 2204.10177).
+    """
+    _self_similar_layer(layer, "scale_means")
+    values, meta = moments(layer, coefficients)
+    keys: dict[tuple, list[int]] = {}
+    for i, key in enumerate(_lags(meta)):
+        keys.setdefault(key, []).append(i)
+    means = np.stack([values[..., some].mean(-1) for some in keys.values()], -1)
+    kind, *lags = zip(*keys, strict=True)
+    names = ("n1", "n2", "lag1", "lag2")
+    table = {"kind": np.array(kind)}
+    table |= {name: np.array(column) for name, column in zip(names, lags, strict=True)}
+    table["count"] = np.array([len(some) for some in keys.values()])
+    return means, table
+
+
+def scores(layer: Any, coefficients: Any) -> dict[str, np.ndarray]:
+    r"""How far signals are from self-similar, and from the same law when time runs backwards.
+
+    $$\text{scale} = \Big(\frac{\sum_{g,j} |\Phi_{g,j} - \bar\Phi_g|^2}
+      {\sum_{g,j} |\Phi_{g,j}|^2}\Big)^{1/2} \quad
+      \text{time} = \Big(\frac{\sum (\operatorname{Im} \Phi)^2}{\sum |\Phi|^2}\Big)^{1/2}$$
+
+    The first sums run over the groups g of sparsity, phase and modulus moments with the same lags,
+    and over their scales j. The second sums run over phase and modulus. Neither takes moments with
+    the low-pass. Both are 0 for the moments of an ideal process and positive for estimates from a
+    finite signal, so compare them with those of `surrogates`.
+
+    Args:
+        layer: A built `ScatteringSpectra1D` with Q = 1 and `normalize` not False.
+        coefficients: Its output, `(..., K)`, or `(..., channels * K)`.
+
+    Returns:
+        `"scale"` and `"time"`, one number per signal and channel.
+
+    Raises:
+        ValueError: For a layer of another kind, with another Q, or not built, or coefficients of
+            another shape.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_scattering import ScatteringSpectra1D, spectra
+    >>> layer = ScatteringSpectra1D(J=6)
+    >>> x = np.random.default_rng(0).standard_normal((1, 4096))
+    >>> others = spectra.surrogates(x[0], count=20)
+    >>> own, chance = (spectra.scores(layer, layer(y))["time"] for y in (x, others))
+    >>> bool(own[0] < chance.max())
+    True
+
+    Source: Morel et al. 2022 (arXiv 2204.10177) for both properties; the ratios are this package's.
+    """
+    _self_similar_layer(layer, "scores")
+    if layer.normalize is False:
+        raise ValueError(
+            "Scores compare normalised moments. Received: a layer with normalize=False"
+        )
+    values, meta = moments(layer, coefficients)
+    products = np.isin(meta["kind"], ["phase", "modulus"])
+    banded = meta["n2"] < meta["n2"].max()  # without the low-pass
+    groups: dict[tuple, list[int]] = {}
+    for i, key in enumerate(_lags(meta)):
+        if meta["kind"][i] == "sparsity":
+            groups.setdefault(("sparsity",), []).append(i)
+        elif products[i] and banded[i]:
+            groups.setdefault(key, []).append(i)
+    deviations, total = 0.0, 0.0
+    for some in groups.values():
+        group = values[..., some]
+        deviations += (np.abs(group - group.mean(-1, keepdims=True)) ** 2).sum(-1)
+        total += (np.abs(group) ** 2).sum(-1)
+    both = values[..., products & banded]
+    energy = (np.abs(both) ** 2).sum(-1)
+    return {
+        "scale": np.sqrt(_ratio(deviations, total)),
+        "time": np.sqrt(_ratio((np.imag(both) ** 2).sum(-1), energy)),
+    }
+
+
+def surrogates(x: Any, count: int, seed: int = 0) -> np.ndarray:
+    """Gaussian signals with the power spectrum of a signal, and random phases.
+
+    Their law is the same when time runs backwards, and they have no dependence of scales. So they
+    tell how large scores become by chance.
+
+    Args:
+        x: A signal, `(time,)`.
+        count: Number of surrogates.
+        seed: Of the random phases.
+
+    Returns:
+        The surrogates, `(count, time)`.
+
+    Raises:
+        ValueError: If `x` is no finite, real signal of at least two samples, or `count` no positive
+            integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_scattering import spectra
+    >>> x = np.random.default_rng(0).standard_normal(64)
+    >>> y = spectra.surrogates(x, count=3)
+    >>> y.shape, bool(np.allclose(np.abs(np.fft.fft(y[0])), np.abs(np.fft.fft(x))))
+    ((3, 64), True)
+
+    Source: J. Theiler et al., "Testing for nonlinearity in time series: the method of surrogate
+    data", Physica D 58, 1992.
+    """
+    signal = np.asarray(x)
+    if signal.ndim != 1 or len(signal) < 2 or signal.dtype.kind not in "fiu":
+        raise ValueError(
+            "Argument `x` must be one real signal of at least two samples. "
+            f"Received: shape {signal.shape}, dtype {signal.dtype}"
+        )
+    if not np.isfinite(signal).all():
+        raise ValueError("Argument `x` must be finite. Received: NaN or infinity in it")
+    count = _validate.positive_int("count", count)
+    spectrum = np.fft.rfft(signal.astype("float64"))
+    turns = np.random.default_rng(seed).random((count, len(spectrum)))
+    turns[:, 0] = 0  # the mean stays
+    if len(signal) % 2 == 0:
+        turns[:, -1] = 0
+    return np.fft.irfft(spectrum * np.exp(2j * np.pi * turns), len(signal))
+
+
+def _ratio(part: Any, whole: Any) -> np.ndarray:
+    """Part of a whole; 0 where there is none."""
+    return np.divide(part, whole, out=np.zeros_like(whole), where=np.asarray(whole) > 0)
+
+
+def _meta(layer: Any, function: str) -> dict[str, np.ndarray]:
+    if not isinstance(layer, SpectraLayer):
+        raise ValueError(
+            f"Argument `layer` of {function}() must be a layer of scattering spectra. "
+            f"Received: {_validate.shown(layer)}"
+        )
+    layer._built(f"{function}()")
+    return layer.meta()
+
+
+def _self_similar_layer(layer: Any, function: str) -> None:
+    """Refuse layers whose filters are not one octave apart."""
+    meta = _meta(layer, function)
+    if "n1b" not in meta or layer._Q != (1, 1):
+        raise ValueError(
+            f"Argument `layer` of {function}() must be a ScatteringSpectra1D with Q=1. "
+            f"Received: {_validate.shown(layer.get_config())}"
+        )
+
+
+def _lags(meta: dict[str, np.ndarray]) -> list[tuple]:
+    """For each moment its kind, n1, n2 and lags, with n1 and n2 left out where scales are lags."""
+    keys = []
+    low = meta["n2"].max()
+    for kind, n1, n1b, n2 in zip(meta["kind"], meta["n1"], meta["n1b"], meta["n2"], strict=True):
+        if kind in ("phase", "modulus") and n2 < low:
+            keys.append((kind, -1, -1, n1 - n1b if n1b >= 0 else -1, n2 - n1))
+        else:
+            keys.append((kind, n1, n2, n1 - n1b if n1b >= 0 else -1, -1))
+    return keys
