@@ -55,8 +55,8 @@ def head(name):
 def index():
     """The page that leads to all others: a picture and a line or two for each."""
     text = (
-        "# Gallery\n\nComplete programs with what they printed and drew. Scores are those on data "
-        "held out from learning, next to those of a baseline.\n"
+        "# Gallery\n\nComplete programs with their output and figures. Scores are on data held out "
+        "from learning, next to\nthose of a baseline.\n"
     )
     for name, title in titles().items():
         picture = re.search(r"!\[.*?\]\(.*?\)", (PAGES / f"{name}.md").read_text("utf8"))[0]

@@ -1,9 +1,9 @@
 """Tell rising from falling sounds by the spin of joint time-frequency scattering.
 
-A sound that rises and its reversal, which falls, have the same spectrum and the same averages of
-every modulus over time, so that time scattering cannot tell one from the other. Joint
-time-frequency scattering has wavelets on the plane of time and log-frequency, and the sign of
-their slope, the spin, tells them apart. Both are followed by the same linear classifier.
+A rising sound and its reversal, which falls, have the same spectrum. They also have the same
+averages of every modulus over time, so time scattering cannot tell them apart. Joint time-frequency
+scattering has wavelets on the plane of time and log-frequency. The sign of their slope, the spin,
+tells the two sounds apart. The same linear classifier follows both kinds of scattering.
 
 From the project's folder:
 

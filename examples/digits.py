@@ -1,8 +1,9 @@
 """Learn handwritten digits from their wavelet scattering; then save, export and reload the model.
 
-The model is a scattering layer, a normalisation and one trained linear map. Beside it stands the
-same model without the scattering: a linear map of the pixels. After training, the model is saved
-and reloaded by Keras, and exported and served by TensorFlow alone; both answer as before.
+The model is a scattering layer, a normalisation and one trained linear map. The baseline is the
+same model without the scattering: a linear map of the pixels. After training, Keras saves and
+reloads the model. Then the program exports it, and TensorFlow alone serves it. Both give the same
+answers as before.
 
 From the project's folder:
 

@@ -1,13 +1,13 @@
 """Learn digits from few labels: scattering and a linear map against a convolutional network.
 
-Wavelets are not learnt, so that all labels go to the linear map behind them. A convolutional
-network has its filters to learn as well: here it is the small one that Keras shows for MNIST
-(two convolutions of 32 and 64 filters, each with pooling, then dropout and a linear map). A third
-line is the same linear map on the pixels themselves. All learn from the same digits, none changes
-them to make more of them, and nothing is chosen by the held-out ones: the linear maps are support
-vector machines with C=1, and the network is what it is after a fixed number of steps.
+Nothing in the wavelets is learnt, so all labels serve the linear map behind them. A convolutional
+network must learn its filters too. Here it is the small network that Keras shows for MNIST. It has
+two convolutions of 32 and 64 filters, each with pooling, then dropout and a linear map. The third
+model is the same linear map on the pixels themselves. All three learn from the same digits, without
+augmentation. The held-out digits decide nothing: the linear maps are support vector machines with
+C=1, and the network trains for a fixed number of steps.
 
-Of 5,000 digits of MNIST, which come with the project, 1,000 are held out; for each seed others.
+The project comes with 5,000 digits of MNIST. Each seed holds out another 1,000 of them.
 
 From the project's folder:
 

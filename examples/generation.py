@@ -1,18 +1,21 @@
 """Draw digits from the scattering coefficients of digits, and of none.
 
-Scattering is stable to small deformations, so that digits of one shape lie close together. A
-generator turns the map round: a small convolutional network learns to draw an image from its
-coefficients, reduced to a few dozen numbers by PCA and whitened, so that as a whole they look like
-Gaussian noise. Nothing plays against it, as in a GAN; it learns by regression, after T. Angles and
-S. Mallat, "Generative networks as inverse problems with scattering transforms", 2018. Held-out
-digits show how well it draws, beside PCA of the pixels with as many numbers there and back, a
-linear map from the numbers that the generator has, and the same network taught to draw from PCA of
-the pixels. Both networks then draw what lies midway between two held-out digits, beside a blend of
-the pixels, and what Gaussian noise stands for.
+Scattering is stable to small deformations, so digits of one shape have similar coefficients. A
+generator inverts this map: a small convolutional network learns to draw an image from its
+coefficients. PCA first reduces the coefficients to a few dozen numbers. Whitening then makes these
+numbers, as a whole, look like Gaussian noise. The network has no opponent, unlike in a GAN. It
+learns by regression, after T. Angles and S. Mallat, "Generative networks as inverse problems with
+scattering transforms", 2018.
 
-The networks are far ahead of what is linear. Of the two, the one that draws from scattering errs
-slightly more, since it is not told exactly where a stroke is, and midway between digits it draws
-slightly less that is grey.
+Held-out digits show how well the generator draws. There are three baselines. The first is PCA of
+the pixels with as many numbers, there and back. The second is a linear map from the generator's
+numbers. The third is the same network, trained to draw from PCA of the pixels. Both networks then
+draw images midway between two held-out digits, beside a blend of the pixels. They also draw images
+from Gaussian noise.
+
+Both networks are far better than the linear baselines. The network that draws from scattering has
+slightly larger errors than the other one, since scattering does not give the exact place of a
+stroke. Midway between digits it draws slightly less grey.
 
 From the project's folder:
 

@@ -1,17 +1,18 @@
 """Put scattering before a convolutional network, on pictures of clothes, and compare.
 
 Three networks learn the ten kinds of clothes of Fashion-MNIST. All end in the same convolutions,
-the head; they differ in what stands before it:
+the head. They differ in the part before it:
 
-* *scattering*: `Scattering2D(J=2)`, which makes 81 maps of 7 × 7 of a picture and learns nothing;
-* *learnt*: two convolutions with pooling, that make 81 maps of 7 × 7 as well;
+* *scattering*: `Scattering2D(J=2)`, which turns a picture into 81 maps of 7 × 7, and learns
+  nothing;
+* *learnt*: two convolutions with pooling, which also make 81 maps of 7 × 7;
 * *none*: the head sees the pixels, 28 × 28.
 
-Wavelets do not change, so that each picture is scattered once, by `tf.data`, and cached for all
-epochs; the time printed for training includes it. The weights counted are those that learn. The
-curves come from training pictures that were set aside, and the ten thousand test pictures are used
-once, after the last epoch. There scattering is a layer of the model, which takes pixels like the
-other two.
+Wavelets do not change. So `tf.data` computes the scattering of each picture once, and caches it for
+all epochs. The training time that the program prints includes this. The weights that it counts are
+those that learn. The curves come from training pictures that were set aside. The program uses the
+ten thousand test pictures once, after the last epoch. For the test, scattering is a layer of the
+model, which takes pixels like the other two.
 
 From the project's folder:
 
@@ -19,8 +20,8 @@ From the project's folder:
     python examples/hybrid.py --full     # 58,000
     python examples/hybrid.py --data-dir /usr/share/datasets/fashion-mnist
 
-The last reads the four idx files, as they are or with gzip, which Debian's package
-dataset-fashion-mnist puts there.
+The last command reads the four idx files, plain or with gzip. Debian's package
+dataset-fashion-mnist puts them there.
 """
 
 import argparse

@@ -1,8 +1,9 @@
 """Predict the energies of molecules from the solid harmonic scattering of their densities.
 
-A molecule becomes three densities on a grid, of all its charge, of inner and of outer electrons;
-their scattering, which no rotation of the molecule changes, goes to a ridge regression. Beside it
-stands the same regression on the number of atoms of each element: the formula without the shape.
+A molecule becomes three densities on a grid: of its whole charge, of its inner electrons and of its
+outer electrons. Rotations of the molecule do not change the scattering of the densities. A ridge
+regression predicts the energy from it. The baseline is the same regression on the number of atoms
+of each element: the formula without the shape.
 
 From the project's folder:
 

@@ -1,20 +1,26 @@
 """Find signals and images again from nothing but their scattering coefficients.
 
-A modulus forgets the phase, and an average forgets where in its window something was, so that the
-coefficients of a signal belong to other signals too. How far those may differ depends on the scale
-J of the averages and on the order. Here the way back is taken with `keras_scattering.reconstruct`,
-by gradient descent from noise, for four signals in time, four digits and a piece of a photograph.
+A modulus loses the phase. An average loses the place of an event within its window. So other
+signals have the same coefficients too. The scale J of the averages and the order decide how much
+these signals may differ. This program goes back from coefficients with
+`keras_scattering.reconstruct`, by gradient descent from noise. It does so for four signals in time,
+four digits and a piece of a photograph.
 
-Three relative errors are printed. That of the coefficients is what the descent makes small. That
-of the moduli of the wavelets before any average tells whether what was found varies as the
-original does within the windows; that of the signal itself asks for the phases too, and is 141 %
-for two signals that have nothing in common. The descent sees neither of the two. The baseline is
-what the lowest frequencies alone make of the signal, as many of them as order 0 has numbers.
+The program prints three relative errors.
 
-As long as the windows are short, the signal itself comes back. With long windows another takes its
-place, whose coefficients are nearly the same, or the descent stops before it has found one. Order 2
-puts that off: for the photograph beyond J=4, for the digits from J=2 to J=3. For the nerve cell it
-helps at J=4 only; at J=5 its error is above that of order 1 and of the lowest frequencies.
+* The error of the coefficients is the one that the descent makes small.
+* The error of the moduli, before any average, shows whether the result varies like the original
+  within the windows.
+* The error of the signal itself depends on the phases too. It is 141 % for two signals that have
+  nothing in common.
+
+The descent does not use the last two. The baseline keeps only the lowest frequencies of the signal,
+as many of them as order 0 has numbers.
+
+With short windows, the signal itself comes back. With long windows the result is another signal
+with nearly the same coefficients, or the descent stops before it finds one. Order 2 delays this:
+for the photograph beyond J=4, and for the digits from J=2 to J=3. For the nerve cell it helps at
+J=4 only. At J=5 its error is above that of order 1 and of the lowest frequencies.
 
 From the project's folder:
 

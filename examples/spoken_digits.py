@@ -1,27 +1,27 @@
 """Recognise spoken digits by scattering in time, also of speakers never heard before.
 
-A recording becomes 32 steps of time, 32 ms each, of all order-1 and order-2 paths. Order 2 is
-divided by the order-1 path that it comes from, as Andén and Mallat (2014) do: what is left does
-not depend on how loud a frequency is, only on how it swells. Beside it stands a mel spectrogram of
-the same size, as many channels and steps. The same follows for both: the logarithm, a
-standardisation of each channel, and a small convolutional network over time.
+A recording becomes 32 steps of time, 32 ms each, of all order-1 and order-2 paths. The program
+divides order 2 by the order-1 path that it comes from, as Andén and Mallat (2014) do. The ratio
+does not depend on the loudness of a frequency, but only on how it swells. The baseline is a mel
+spectrogram of the same size, with as many channels and steps. Both go through the same steps: the
+logarithm, a standardisation of each channel, and a small convolutional network over time.
 
-Three kinds of splits say how well that does. The Free Spoken Digit Dataset has one of its own,
-where the first five recordings of each digit and speaker are the test; another holds out as many
-recordings, drawn at random. Both test on other recordings of voices that were heard. Then one
-speaker after the other is left out of learning altogether, and tested on.
+Three kinds of splits test this. In the split of the Free Spoken Digit Dataset, the first five
+recordings of each digit and speaker are the test. The second split holds out as many recordings,
+drawn at random. In both, the test has new recordings of known voices. The third kind leaves one
+speaker after the other out of learning, and tests on this speaker.
 
-How long should each step average? Scattering is computed with `T` of 64, 128 and 256 samples,
-whose windows are 0.03, 0.06 and 0.12 s wide at half of their height, and the spectrogram with
-windows as wide. For each split and each kind of features one of the three is chosen without the
-test: a part of the recordings to learn from is set aside, two of the five speakers where one is
-left out, otherwise a fifth at random. A network that learns from the others is scored on that
-part, and the best of the three then learns from all.
+How long should each step average? The program tries `T` of 64, 128 and 256 samples. Their windows
+are 0.03, 0.06 and 0.12 s wide at half height. The spectrogram has windows of the same widths. For
+each split and each kind of features, the program chooses one of the three without the test. It sets
+aside a part of the recordings to learn from: two of the five speakers where one is left out, and
+otherwise a fifth at random. A network learns from the rest and is scored on that part. The best of
+the three widths then learns from all.
 
-The spectrogram stays ahead, for speakers never heard and on the dataset's own split; on the random
-one the two are even. Choosing `T` gave scattering two points more for unheard speakers than 256
-throughout, which was not enough. Six speakers are few: scores differ far more from one of them to
-the next than from one kind of features to the other, and for two of the six scattering is better.
+The spectrogram stays ahead for new speakers and on the dataset's own split. On the random split the
+two are even. For new speakers, the choice of `T` gave scattering two points more than a `T` of 256
+throughout, which was not enough. Six speakers are few: scores differ far more between speakers than
+between kinds of features. For two of the six, scattering is better.
 
 From the project's folder:
 

@@ -1,19 +1,21 @@
 """Tell textures apart by their scattering, and make new ones from it.
 
-A texture looks alike everywhere without repeating, so that averages over a whole patch describe
-it. The mean modulus of each band of a wavelet transform, order 1, says about as much as the
-spectrum; order 2 adds how the modulus of each band varies from place to place, which a spectrum
-does not tell. First, patches of brick, grass and gravel are told apart: learnt from the left of
-each photograph, tested on its right, with a gap between. Beside the scattering stand a histogram of
-grey values and the Fourier spectrum, under the same linear classifier. All patches have mean 0 and
-variance 1, so that brightness and contrast are no help. Then each texture gets a double, Gaussian
-noise of the same spectrum, and the six are told apart. Last, a patch of each texture is made anew
-from its coefficients alone, which are averages over all of it, and stands beside such noise.
+A texture looks alike everywhere without repeating. So averages over a whole patch describe it.
+Order 1, the mean modulus of each band of a wavelet transform, says about as much as the spectrum.
+Order 2 adds how the modulus of each band varies from place to place. A spectrum does not show this.
 
-Three textures are told apart by their spectra too, better so in large patches. Between a
-texture and its double the spectrum has to guess, while order 2 tells most of them. What is made
-from order 2 has edges, in bricks and stones that never were; light and dark may change places,
-since a modulus does not tell the sign.
+First, the program tells patches of brick, grass and gravel apart. It learns from the left of each
+photograph and tests on its right, with a gap between. The baselines are a histogram of grey values
+and the Fourier spectrum, with the same linear classifier. All patches have mean 0 and variance 1,
+so brightness and contrast do not help. Then each texture gets a double, Gaussian noise of the same
+spectrum, and the program tells all six apart. Last, it makes a patch of each texture from
+coefficients alone, which are averages over the whole patch. The figure shows this patch beside such
+noise.
+
+The spectra tell the three textures apart too, and do so better in large patches. Between a texture
+and its double the spectrum has to guess, while order 2 gets most of them right. The patches made
+from order 2 have edges, in bricks and stones that never existed. Light and dark may change places,
+since a modulus loses the sign.
 
 From the project's folder:
 

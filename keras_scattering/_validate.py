@@ -177,9 +177,9 @@ def one_of(name: str, value: Any, allowed: tuple) -> Any:
 def per_octave(name: str, value: Any, J: int) -> tuple[int, int]:
     """Wavelets per octave of the first and the second order; one integer stands for itself and 1.
 
-    Warns of more than the largest scale, 2**J samples, tells apart: from about 1.5 * 2**J all of
-    them respond to the lowest frequencies alone. The number of samples in this place, as Kymatio's
-    layers take it, is such a number too.
+    It warns of more wavelets than the largest scale of 2**J samples can tell apart. From about
+    1.5 * 2**J per octave, all of them respond to the lowest frequencies alone. A number of samples,
+    which Kymatio's layers take in this place, is such a number too.
     """
     pair = tuple(value) if isinstance(value, (tuple, list)) else (value, 1)
     if len(pair) != 2 or not all(map(_is_positive_int, pair)):

@@ -26,7 +26,7 @@ def gaussian_density(
             `(..., atoms, channels)`. Atoms that only pad a batch have weight 0, and may have any
             position.
         shape: Depth, height and width of the grid, in samples.
-        sigma: Width of the Gaussians in samples. The grid samples widths from about 1 well.
+        sigma: Width of the Gaussians in samples. A grid represents widths from about 1 well.
 
     Returns:
         The densities `(..., depth, height, width)`, with a channel axis at the end if the weights

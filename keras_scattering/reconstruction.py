@@ -65,7 +65,7 @@ def reconstruct(
     Raises:
         ValueError: If the layer is no scattering layer or not built. Also if the coefficients or
             the start are not real, not finite, of another shape, or of signals too large or small
-            for the layer's precision; or if another argument has a value not stated here.
+            for the layer's precision. Finally, if another argument has a value not stated here.
 
     Example:
 

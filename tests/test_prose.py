@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parents[1] / "docs"
-NAMES = "extending", "faq", "glossary", "mathematics", "recipes"
-PAGES = [*sorted((DOCS / "design").glob("*.md")), *(DOCS / f"{name}.md" for name in NAMES)]
+ROOT = Path(__file__).parents[1]
+TABLES = ROOT / "docs/benchmarks/results.md"  # written by the benchmark
+PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")} - {TABLES})
 MOST_WORDS = 35
 MOST_CHARACTERS = 120
 
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 FORMULA = re.compile(r"\s*\$\$.+?\$\$\s*|\n\n {4}[^\n]*\n(?:(?: {4}[^\n]*)?\n)*", re.DOTALL)
 SMALL = re.compile(r"<small>.*?</small>", re.DOTALL)  # pointers from formulas to code
+IMAGE = re.compile(r"\[?!\[[^\]]*\]\([^)]*\)(?:\]\([^)]*\))?")  # with its alt text
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 NO_PROSE = re.compile(r"^(?:#|\||\{|--8<--).*$", re.MULTILINE)
 ITEM = re.compile(r"^\s*(?:\*|\d+\.) ", re.MULTILINE)
@@ -24,7 +25,7 @@ def sentences(page):
 
     A sentence goes on after a formula if the text there begins with a small letter.
     """
-    text = SMALL.sub("", FENCED.sub("\n\n", page))
+    text = SMALL.sub("", IMAGE.sub("", FENCED.sub("\n\n", page)))
     text = FORMULA.sub(" formula ", text)
     text = re.sub(r"formula(?: formula)* (?=[^a-z])", "formula.\n\n", text)
     text = re.sub(r"`[^`]+`|\$[^$]+\$", "symbol", text)
@@ -41,6 +42,7 @@ def words(sentence):
 def test_sentences_are_found():
     page = (
         "# Title\n\nOne, $a = b. c$ two. With `x. y`\n\n$$a$$\n\nof it.\n\n* Three\n* four five\n"
+        "\n[![A picture.](a.png)](a.md)\n"
     )
     assert sentences(page) == [
         "One, symbol two.",
@@ -51,15 +53,24 @@ def test_sentences_are_found():
     assert [words(s) for s in sentences("A line of\n\n    y = f(x)\n\nends. - Here.\n")] == [5, 1]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def pages(*due):
+    """All pages, of which some are due for a rewrite."""
+    mark = pytest.mark.xfail(strict=True, reason="due for a rewrite")
+    named = {str(page.relative_to(ROOT)): page for page in PAGES}
+    return [
+        pytest.param(page, id=name, marks=[mark] * (name in due)) for name, page in named.items()
+    ]
+
+
+@pytest.mark.parametrize("page", pages("README.md", "docs/benchmarks.md"))
 def test_sentences_are_short(page):
     long = [s for s in sentences(page.read_text("utf8")) if words(s) > MOST_WORDS]
     assert not long
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", pages("README.md", "docs/benchmarks.md", "docs/api.md"))
 def test_lines_are_short(page):
-    """Links, tables and code aside."""
-    text = FENCED.sub("", page.read_text("utf8"))
+    """Links, images, tables and code aside."""
+    text = IMAGE.sub("", FENCED.sub("", page.read_text("utf8")))
     lines = [line for line in text.splitlines() if not line.startswith(("|", "    "))]
     assert [line for line in lines if len(LINK.sub(r"\1", line)) > MOST_CHARACTERS] == []

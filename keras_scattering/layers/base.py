@@ -154,8 +154,8 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             The columns, by name.
 
         Raises:
-            ValueError: Before the layer is built, since paths depend on the signal's size; for a
-                sampling rate that is not a positive number, or given to a layer of images or
+            ValueError: Before the layer is built, since paths depend on the signal's size. Also
+                for a sampling rate that is not a positive number, or for a layer of images or
                 volumes.
         """
         plan = self._built(f"{type(self).__name__}.meta()").plan

@@ -32,9 +32,9 @@ class HarmonicScattering3D(ScatteringLayer):
             False takes only m = -l.
         integral_powers: Powers q, positive.
         data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
-        jit_compile: Whether XLA computes, side by side on all cores. This is faster, but takes some
-            seconds at the first call and for each new batch size. Servers may refuse graphs that
-            XLA must compile.
+        jit_compile: Whether XLA compiles the layer, to run side by side on all cores. This is
+            faster, but takes some seconds at the first call and for each new batch size. Servers
+            may refuse graphs that XLA must compile.
         fft: `"native"`, or `"matrix"` for LiteRT and ONNX, which computes the whole batch at once.
             Both transform volumes by products of real matrices.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`. With `dtype="float64"` the

@@ -37,9 +37,9 @@ class Scattering2D(ScatteringLayer):
             2**J), or `"none"`. `"none"` treats the image as periodic and trims nothing; height and
             width must be multiples of 2**J.
         data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
-        jit_compile: Whether XLA computes, side by side on all cores. This is faster, but takes some
-            seconds at the first call and for each new batch size. Servers may refuse graphs that
-            XLA must compile.
+        jit_compile: Whether XLA compiles the layer, to run side by side on all cores. This is
+            faster, but takes some seconds at the first call and for each new batch size. Servers
+            may refuse graphs that XLA must compile.
         fft: `"native"`, or `"matrix"` for transforms by real matrix products. LiteRT and ONNX need
             these, since they have no FFTs of complex signals.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`. With `dtype="float64"` the

@@ -19,11 +19,11 @@ class TimeFrequencyScattering(ScatteringLayer):
       S_2 x(n_2, n_{fr}) = ||x * \psi_{n_1}| * \psi_{n_2} \circledast \psi_{n_{fr}}| * \phi_T
       \circledast \phi_F$$
 
-    where * convolves in time, and the circled star along the log-frequency axis of the first-order
-    wavelets n1. The filters along frequency are a low-pass (n_fr = 0, spin 0) and Morlet wavelets
-    of both signs. Spin +1 responds to rising patterns, and spin -1 to falling patterns. φ_F
-    averages paths of spin +1 and -1 along frequency, but not paths of spin 0. φ_T and φ_F are
-    Gaussians of deviation T / (0.2 π) samples and F / (0.2 π) wavelets.
+    where * convolves in time, and the circled star convolves along the log-frequency axis of the
+    first-order wavelets n1. The filters along frequency are a low-pass (n_fr = 0, spin 0) and
+    Morlet wavelets of both signs. Spin +1 responds to rising patterns, and spin -1 to falling
+    patterns. φ_F averages paths of spin +1 and -1 along frequency, but not paths of spin 0. φ_T and
+    φ_F are Gaussians of deviation T / (0.2 π) samples and F / (0.2 π) wavelets.
 
     Args:
         J: log2 of the largest scale in time, in samples; from 1 to 62.
@@ -48,9 +48,9 @@ class TimeFrequencyScattering(ScatteringLayer):
             backwards and swaps the spins. The mean over the padded signal (`T="global"`) includes
             it. There `padding="zero"`, or `T="signal"`, tells rising from falling better.
         data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
-        jit_compile: Whether XLA computes, side by side on all cores. This is faster, but takes some
-            seconds at the first call and for each new batch size. Servers may refuse graphs that
-            XLA must compile.
+        jit_compile: Whether XLA compiles the layer, to run side by side on all cores. This is
+            faster, but takes some seconds at the first call and for each new batch size. Servers
+            may refuse graphs that XLA must compile.
         fft: `"native"`, or `"matrix"` for transforms by real matrix products. LiteRT and ONNX need
             these, since they have no FFTs of complex signals.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`. With `dtype="float64"` the

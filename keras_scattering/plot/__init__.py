@@ -1,6 +1,6 @@
 """Pictures of filters and coefficients; needs the extra `plot`.
 
-Each function draws into the axes that it is given, or into a new figure, and returns them.
+Each function draws into the axes that it is given, or into a new figure. It returns the axes.
 """
 
 from keras_scattering._extras import needed_by
