@@ -53,22 +53,16 @@ def test_sentences_are_found():
     assert [words(s) for s in sentences("A line of\n\n    y = f(x)\n\nends. - Here.\n")] == [5, 1]
 
 
-def pages(*due):
-    """All pages, of which some are due for a rewrite."""
-    mark = pytest.mark.xfail(strict=True, reason="due for a rewrite")
-    named = {str(page.relative_to(ROOT)): page for page in PAGES}
-    return [
-        pytest.param(page, id=name, marks=[mark] * (name in due)) for name, page in named.items()
-    ]
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
-@pytest.mark.parametrize("page", pages("README.md", "docs/benchmarks.md"))
+@every_page
 def test_sentences_are_short(page):
     long = [s for s in sentences(page.read_text("utf8")) if words(s) > MOST_WORDS]
     assert not long
 
 
-@pytest.mark.parametrize("page", pages("README.md", "docs/benchmarks.md", "docs/api.md"))
+@every_page
 def test_lines_are_short(page):
     """Links, images, tables and code aside."""
     text = IMAGE.sub("", FENCED.sub("", page.read_text("utf8")))
