@@ -187,6 +187,27 @@ def test_degrees(rank, normalize, dtype):
             same(found, y[:, degree == 0], accuracy)
 
 
+@every_rank
+@pytest.mark.parametrize("way", [{}, {"fft": "matrix"}])
+def test_slopes_scale_as_their_rows(rank, way):
+    """By c**(q - 1), also where c**2 is out of the range of float32."""
+    x, arguments = SIGNALS[rank]
+    made = layer(rank, x.shape[1:], **{**arguments, **way, "dtype": "float32"})
+    ratio = np.isin(made.meta()["kind"], ["sparsity", "phase", "modulus"])
+    weights = tf.constant(np.where(ratio, noise(len(ratio)), 0), "float32")
+
+    @tf.function(autograph=False)
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(made(x) * weights)
+        return tape.gradient(loss, x)
+
+    expected = gradient(tf.constant(x, "float32")).numpy()
+    for c in (2.0**-60, 2.0**60):
+        same(gradient(tf.constant(c * x, "float32")).numpy() * c, expected, 1e-4)
+
+
 def test_quarter_turns_shift_all_angles():
     x, L = walk(2, 32, 32), 4
     arguments = {"J": 3, "L": L}
