@@ -18,7 +18,13 @@ from gallery import ROOT
 from matplotlib import pyplot as plt
 from PIL import Image
 
-from keras_scattering import Scattering1D, Scattering2D, TimeFrequencyScattering, plot
+from keras_scattering import (
+    Scattering1D,
+    Scattering2D,
+    ScatteringSpectra1D,
+    TimeFrequencyScattering,
+    plot,
+)
 
 PICTURES, TUTORIAL = ROOT / "docs/pictures", ROOT / "docs/tutorial.md"
 LARGEST = 100_000  # bytes of a picture
@@ -190,6 +196,21 @@ def joint():
     return plot.joint(layer, layer(x), sampling_rate=RATE)[0].figure
 
 
+def spectra():
+    """Three processes of unlike dependence of scales."""
+    rng = np.random.default_rng(0)
+    N = 2**13
+    noise = rng.standard_normal((2, N))
+    covariance = 0.05 * np.log(N / (1 + np.minimum(np.arange(2 * N), 2 * N - np.arange(2 * N))))
+    roots = np.sqrt(np.maximum(np.fft.fft(np.maximum(covariance, 0)).real, 0))
+    logarithm = np.fft.ifft(roots * np.fft.fft(rng.standard_normal(2 * N))).real[:N]
+    jumps = noise[0] * (rng.random(N) < 0.02)
+    x = np.stack([noise[0], noise[1] * np.exp(logarithm), jumps])
+    layer = built(ScatteringSpectra1D(J=9), N)
+    axes = plot.spectra(layer, layer(x), labels=["Gaussian", "multifractal", "jumps"])
+    return axes[0].figure
+
+
 def hum():
     """The tutorial's picture, as its own code draws it."""
     code = re.findall(r"^```python\n(.*?)^```$", TUTORIAL.read_text("utf8"), re.DOTALL | re.M)
@@ -211,6 +232,7 @@ DRAWN = (
     scattergram,
     discs,
     joint,
+    spectra,
 )
 
 

@@ -35,7 +35,7 @@ def moments(layer: Any, coefficients: Any) -> tuple[np.ndarray, dict[str, np.nda
     >>> y = layer(np.random.default_rng(0).standard_normal((2, 256)))
     >>> values, meta = spectra.moments(layer, y)
     >>> y.shape[1], values.shape, sorted(set(meta["kind"].tolist()))
-    (100, (2, 66), ['mean', 'modulus', 'phase', 'power', 'sparsity'])
+    (92, (2, 67), ['mean', 'modulus', 'phase', 'power', 'sparsity'])
     """
     meta = _meta(layer, "moments")
     rows = len(meta["part"])

@@ -10,8 +10,11 @@ from keras_scattering import (
     HarmonicScattering3D,
     Scattering1D,
     Scattering2D,
+    ScatteringSpectra1D,
+    ScatteringSpectra2D,
     TimeFrequencyScattering,
     plot,
+    spectra,
 )
 from keras_scattering.filters import FilterBank, MorletBank1D
 from keras_scattering.filters.morlet1d import schedule
@@ -410,3 +413,41 @@ def test_what_makes_no_sense_is_refused(function, layer, arguments, message):
     with pytest.raises(ValueError, match=message):
         function(layer, **arguments)
     assert plt.get_fignums() == []
+
+
+# Scattering spectra
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"), [(ScatteringSpectra1D, (64,)), (ScatteringSpectra2D, (8, 8))]
+)
+def test_spectra_of_several_signals(kind, shape):
+    layer = kind(J=3)
+    y = layer(np.random.default_rng(0).standard_normal((2, *shape)))
+    axes = plot.spectra(layer, y, labels=["one", "other"])
+    assert [ax.get_title() for ax in axes] == ["power", "sparsity", "phase", "modulus"]
+    assert all("octaves" in ax.get_xlabel() for ax in axes)
+    (legend,) = axes[0].figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["one", "other"]
+    values, meta = spectra.moments(layer, y)
+    (line, _) = axes[0].get_lines()
+    if kind is ScatteringSpectra1D:
+        power = values[0, (meta["kind"] == "power") & (meta["n1"] >= 0)].real
+        np.testing.assert_allclose(line.get_ydata(), power)
+    assert plot.spectra(layer, y[0], axes=axes) is not None
+
+
+def test_spectra_refuse_others():
+    layer = ScatteringSpectra1D(J=2)
+    layer.build((None, 16))
+    rows = len(layer.meta()["kind"])
+    with pytest.raises(ValueError, match=rf"shape \({rows},\) or \(n, {rows}\)"):
+        plot.spectra(layer, np.zeros(rows + 1))
+    with pytest.raises(ValueError, match="one name per signal"):
+        plot.spectra(layer, np.zeros(rows), labels=["one", "other"])
+    with pytest.raises(ValueError, match="hold 4 axes"):
+        plot.spectra(layer, np.zeros(rows), axes=[None])
+    other = Scattering1D(J=2)
+    other.build((None, 16))
+    with pytest.raises(ValueError, match="of scattering spectra"):
+        plot.spectra(other, np.zeros(5))

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from keras_scattering.engine.axes import cut, join, sizes
@@ -12,55 +12,77 @@ from keras_scattering.engine.spectra import Spectrum
 from keras_scattering.plans.banks import Box, Weights
 from keras_scattering.plans.plan import Gram, Samples
 
-Kept = Sequence[tuple[int, int, bool]]
+Sources = Sequence[tuple[Spectrum, float]]
+"""Spectra of signals, with planes (2, b, paths, *lines), and their gains."""
 
 
-def products(sources: Sequence[tuple[Spectrum, float]], gram: Gram, ops: Lattice) -> tf.Tensor:
+class _Rows(NamedTuple):
+    """Real and imaginary part of signals, a row (b, paths, places) each."""
+
+    real: tf.Tensor
+    imag: tf.Tensor
+
+
+class _Sums(NamedTuple):
+    """Sums over places of products of all signals a and c, for filters f: (b, a, f, c)."""
+
+    equal: tf.Tensor  # of real parts, and of imaginary parts
+    mixed: tf.Tensor | None  # of the imaginary part of a and the real part of c
+
+
+def products(sources: Sources, gram: Gram, ops: Lattice) -> tf.Tensor:
     """The means of a `Gram`, (b, rows).
 
     Args:
-        sources: Spectra of the signals, with planes (2, b, paths, *lines), and their gains.
+        sources: The signals.
         gram: The filters, and the products to keep.
         ops: The operations, and the arrays of the design.
     """
-    filters = [f for f, *_ in gram.products]
-    kept: dict[int, Kept] = {
-        f: [(a, c, imaginary) for g, a, c, imaginary in gram.products if g == f]
-        for f in sorted(set(filters))
-    }
+    imaginary = any(part for *_, part in gram.products)
     match gram.over:
         case Weights() as weights:
-            parts = _over_lines(sources, weights, ops, kept)
+            sums = _over_lines(sources, weights, ops, imaginary)
         case Samples() as samples:
-            parts = _over_samples(sources, samples, ops, kept)
-    # The parts are in the order of the filters, not of `gram.products`.
-    order = np.argsort(np.argsort(filters, kind="stable"), kind="stable")
-    y = join(parts, 1)
-    return y if (np.diff(order) == 1).all() else tf.gather(y, order, axis=1)
+            sums = _over_samples(sources, samples, ops, imaginary)
+    y, (paths, filters) = sums.equal, sizes(sums.equal)[1:3]
+    if sums.mixed is not None:
+        y = tf.concat([y, sums.mixed - tf.transpose(sums.mixed, (0, 3, 2, 1))], 1)
+    index = [((a + paths * part) * filters + f) * paths + c for f, a, c, part in gram.products]
+    return tf.gather(tf.reshape(y, (-1, math.prod(sizes(y)[1:]))), index, axis=1)
 
 
-def _over_lines(
-    sources: Sequence[tuple[Spectrum, float]], weights: Weights, ops: Lattice, kept: dict[int, Kept]
-) -> list[tf.Tensor]:
-    r"""$\sum_k w_f[k] \hat x_a[k] \hat x_c[k]^*$, for each filter f."""
-    z = _rows(tf.concat([_on_lines(*source, weights.lines).planes for source in sources], 2))
+def _over_lines(sources: Sources, weights: Weights, ops: Lattice, imaginary: bool) -> _Sums:
+    r"""$\sum_k w_f[k] \hat x_a[k] \hat x_c[k]^*$, of all filters at once."""
+    planes = join([_on_lines(*source, weights.lines).planes for source in sources], 2)
+    z = _rows(planes)
     w = ops.arrays[weights.array]
-    w = tf.reshape(w, (*w.shape[:2], -1))
-    return [_of_filter(z, some, w[0, f], w[1, f]) for f, some in kept.items()]
+    even, odd = tf.unstack(tf.reshape(w, (2, 1, w.shape[1], 1, -1)))
+    weighted = _Rows(even * z.real[:, None], even * z.imag[:, None])
+    return _sums(z, weighted, odd * z.real[:, None] if imaginary else None)
 
 
-def _over_samples(
-    sources: Sequence[tuple[Spectrum, float]], over: Samples, ops: Lattice, kept: dict[int, Kept]
-) -> list[tf.Tensor]:
-    """Means of products of the filtered signals on a part of the grid, for each filter f."""
-    means = []
-    for f, some in kept.items():
-        bank = over.banks[f]
+def _over_samples(sources: Sources, over: Samples, ops: Lattice, imaginary: bool) -> _Sums:
+    """Means of products of the filtered signals on a part of the grid, filter by filter."""
+    each = []
+    for bank in over.banks:
         filtered = ops.convolve([(_on_lines(*source, bank.lines), bank) for source in sources])
         z = _rows(tf.stack([crop(plane, over.keep) for plane in filtered]))
-        one = tf.constant(1 / sizes(z)[-1], z.dtype)
-        means.append(_of_filter(z, some, one, one))
-    return means
+        mean = _Rows(*(part[:, None] / sizes(part)[-1] for part in z))
+        each.append(_sums(z, mean, mean.real if imaginary else None))
+    mixed = [sums.mixed for sums in each if sums.mixed is not None]
+    return _Sums(join([sums.equal for sums in each], 2), join(mixed, 2) if mixed else None)
+
+
+def _sums(z: _Rows, others: _Rows, mixed: tf.Tensor | None) -> _Sums:
+    """Sums over places of products of rows (b, a, places) and others (b, f, c, places)."""
+    _, filters, paths, places = sizes(others.real)
+
+    def summed(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        y = tf.reshape(y, (-1, filters * paths, places))
+        return tf.reshape(tf.matmul(x, y, transpose_b=True), (-1, paths, filters, paths))
+
+    equal = summed(z.real, others.real) + summed(z.imag, others.imag)
+    return _Sums(equal, None if mixed is None else summed(z.imag, mixed))
 
 
 def _on_lines(x: Spectrum, gain: float, lines: Box) -> Spectrum:
@@ -75,25 +97,7 @@ def _on_lines(x: Spectrum, gain: float, lines: Box) -> Spectrum:
     return Spectrum(planes if gain == 1 else gain * planes, lines)
 
 
-def _rows(planes: tf.Tensor) -> tf.Tensor:
-    """Planes (2, b, paths, *size) as one real and one imaginary row per signal."""
+def _rows(planes: tf.Tensor) -> _Rows:
+    """Planes (2, b, paths, *size) as rows."""
     paths, *size = sizes(planes)[2:]
-    return tf.transpose(tf.reshape(planes, (2, -1, paths, math.prod(size))), (1, 2, 0, 3))
-
-
-def _of_filter(z: tf.Tensor, kept: Kept, even: tf.Tensor, odd: tf.Tensor) -> tf.Tensor:
-    """The sums (b, rows) to keep of one filter, of signals z (b, paths, 2, places).
-
-    Each signal has one row of numbers, with its real and imaginary parts side by side. So one
-    product of matrices gives the real and the imaginary part of all sums.
-    """
-    paths, _, places = sizes(z)[1:]
-    columns = even * z
-    if any(imaginary for *_, imaginary in kept):
-        real, imag = tf.unstack(odd * z, axis=2)
-        columns = tf.concat([columns, tf.stack([-imag, real], 2)], 1)  # i times the signal
-    rows, columns = (tf.reshape(t, (-1, sizes(t)[1], 2 * places)) for t in (z, columns))
-    y = tf.matmul(rows, columns, transpose_b=True)
-    each = sizes(columns)[1]
-    index = [a * each + c + paths * imaginary for a, c, imaginary in kept]
-    return tf.gather(tf.reshape(y, (-1, paths * each)), index, axis=1)
+    return _Rows(*tf.unstack(tf.reshape(planes, (2, -1, paths, math.prod(size)))))

@@ -105,6 +105,9 @@ class Signals:
     def refuse_other_than_an_array(self, inputs: Any) -> None:
         """Refuse what Keras would take apart, or not convert to one dense tensor of numbers."""
         if isinstance(inputs, (list, tuple)):
+            if inputs and all(hasattr(item, "shape") for item in inputs):
+                shapes = tuple(tuple(item.shape) for item in inputs)
+                raise self._not_stacked(f"inputs of shapes {_validate.shown(shapes)}")
             kinds = " and ".join(sorted({type(item).__name__ for item in inputs}))
             raise self._not_stacked(f"{len(inputs)} inputs of type {kinds or 'none'}")
         if not hasattr(inputs, "shape"):

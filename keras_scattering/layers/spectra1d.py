@@ -74,7 +74,7 @@ class ScatteringSpectra1D(SpectraLayer):
     >>> layer = ScatteringSpectra1D(J=5)
     >>> x = np.random.default_rng(0).standard_normal((2, 1024))
     >>> tuple(layer(x).shape)
-    (2, 152)
+    (2, 138)
     >>> kind = layer.meta()["kind"]
     >>> layer(x).numpy()[0, kind == "sparsity"].round(1)  # near sqrt(pi) / 2 for Gaussian noise
     array([0.9, 0.9, 0.9, 0.9, 0.9, 0.9], dtype=float32)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.ticker import MaxNLocator
 
 from keras_scattering.layers.base import ScatteringLayer
 from keras_scattering.layers.spectra import SpectraLayer
@@ -93,6 +94,7 @@ def spectra(
     axes[0].set_yscale("log", base=2)
     for ax, kind in zip(axes, ("power", "sparsity", "phase", "modulus"), strict=True):
         ax.set_title(kind)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_xlabel("scale, octaves" if kind in ("power", "sparsity") else "lag, octaves")
     if labels is not None:
         handles = axes[0].get_legend_handles_labels()[0]

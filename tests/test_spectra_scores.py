@@ -1,0 +1,117 @@
+"""Complex moments, means over scales, scores and surrogates of scattering spectra."""
+
+import numpy as np
+import pytest
+
+from keras_scattering import Scattering1D, ScatteringSpectra1D, ScatteringSpectra2D, spectra
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+@pytest.fixture(scope="module")
+def layer():
+    made = ScatteringSpectra1D(J=6, dtype="float64")
+    made.build((None, 1024))
+    return made
+
+
+def test_moments_are_rows_with_their_imaginary_parts(layer):
+    y = layer(noise(2, 1024)).numpy()
+    values, meta = spectra.moments(layer, y)
+    rows = layer.meta()
+    number = 0
+    for kind, n1, n1b, n2, value in zip(
+        meta["kind"], meta["n1"], meta["n1b"], meta["n2"], values.T, strict=True
+    ):
+        same = (rows["kind"] == kind) & (rows["n1"] == n1)
+        same &= (rows["n1b"] == n1b) & (rows["n2"] == n2)
+        for part, found in (("real", value.real), ("imag", value.imag)):
+            some = y[:, same & (rows["part"] == part)]
+            np.testing.assert_array_equal(found, some[:, 0] if some.size else 0)
+            number += some.shape[1]
+    assert number == y.shape[1]
+
+
+def test_channels_stand_before_moments():
+    x = noise(2, 64, 3)
+    many, one = (ScatteringSpectra1D(J=3, dtype="float64") for _ in range(2))
+    y = many(x)
+    values, _ = spectra.moments(many, y)
+    assert values.shape[:2] == (2, 3)
+    for channel in range(3):
+        y = one(x[..., channel])
+        single, _ = spectra.moments(one, y)
+        np.testing.assert_allclose(values[:, channel], single, rtol=1e-12)
+
+
+def test_means_over_scales_keep_what_has_no_lag(layer):
+    y = layer(noise(1, 1024))
+    values, _ = spectra.moments(layer, y)
+    means, meta = spectra.scale_means(layer, y)
+    assert meta["count"].sum() == values.shape[1]
+    np.testing.assert_allclose((means * meta["count"]).sum(), values.sum(), rtol=1e-12)
+    lagged = (meta["lag2"] >= 0) & np.isin(meta["kind"], ["phase", "modulus"])
+    assert (meta["count"][~lagged] == 1).all()
+    assert (meta["n1"][lagged] == -1).all()
+    keys = list(zip(*(meta[n].tolist() for n in meta if n != "count"), strict=True))
+    assert len(keys) == len(set(keys))
+
+
+def test_scores_tell_processes_apart(layer):
+    gaussian, other = noise(8, 1024), noise(8, 1024, seed=1)
+    jumps = other * (np.random.default_rng(2).random((8, 1024)) < 0.03)
+    # A shock that fades is not the same backwards.
+    fading = np.stack([np.convolve(j, np.exp(-np.arange(64) / 12))[:1024] for j in np.abs(jumps)])
+    scale, jumpy = (spectra.scores(layer, layer(x))["scale"].mean() for x in (gaussian, jumps))
+    assert jumpy > 2 * scale
+    forward = spectra.scores(layer, layer(fading))["time"]
+    np.testing.assert_allclose(spectra.scores(layer, layer(fading[:, ::-1]))["time"], forward)
+    assert forward.mean() > 1.2 * spectra.scores(layer, layer(np.abs(jumps)))["time"].mean()
+
+
+def test_a_silent_signal_has_scores(layer):
+    for score in spectra.scores(layer, layer(np.zeros((1, 1024)))).values():
+        assert score.tolist() == [0]
+
+
+@pytest.mark.parametrize("N", [64, 65])
+def test_surrogates_have_the_power_spectrum(N):
+    x = noise(N) + 3
+    y = spectra.surrogates(x, count=4, seed=5)
+    np.testing.assert_allclose(np.abs(np.fft.fft(y)), np.abs(np.fft.fft(x))[None].repeat(4, 0))
+    assert np.abs(y[0] - y[1]).max() > 0.1
+    np.testing.assert_array_equal(y, spectra.surrogates(x, count=4, seed=5))
+
+
+@pytest.mark.parametrize("function", [spectra.moments, spectra.scale_means, spectra.scores])
+def test_what_they_refuse(function, layer):
+    y = layer(noise(1, 1024))
+    with pytest.raises(ValueError, match=r"rows per channel last. Received: shape \(1, 5\)"):
+        function(layer, y[:, :5])
+    with pytest.raises(ValueError, match="layer of scattering spectra"):
+        function(Scattering1D(J=2), y)
+    with pytest.raises(ValueError, match="needs a built layer"):
+        function(ScatteringSpectra1D(J=2), y)
+
+
+def test_lags_need_octaves():
+    dense = ScatteringSpectra1D(J=2, Q=2)
+    dense.build((None, 16))
+    plane = ScatteringSpectra2D(J=1)
+    plane.build((None, 8, 8))
+    for layer in (dense, plane):
+        for function in (spectra.scale_means, spectra.scores):
+            with pytest.raises(ValueError, match="with Q=1"):
+                function(layer, np.zeros((1, 3)))
+    raw = ScatteringSpectra1D(J=2, normalize=False)
+    raw.build((None, 16))
+    with pytest.raises(ValueError, match="normalize=False"):
+        spectra.scores(raw, np.zeros((1, len(raw.meta()["kind"]))))
+
+
+@pytest.mark.parametrize("x", [np.zeros((2, 8)), np.zeros(1), np.zeros(8, complex), [1, np.nan]])
+def test_surrogates_refuse_what_is_no_signal(x):
+    with pytest.raises(ValueError, match="Argument `x` must be"):
+        spectra.surrogates(x, count=1)
