@@ -166,7 +166,8 @@ def surrogates(x: Any, count: int, seed: int = 0) -> np.ndarray:
     """Gaussian signals with the power spectrum of a signal, and random phases.
 
     Their law is the same when time runs backwards, and they have no dependence of scales. So they
-    tell how large scores become by chance.
+    tell how large scores become by chance, if the signal is Gaussian. They lack its tails and
+    bursts, which alone may raise its score of scale above theirs and its score of time below.
 
     Args:
         x: A signal, `(time,)`.

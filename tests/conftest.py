@@ -13,6 +13,7 @@ import pytest
 # What `@pytest.mark.needs` may name, a module or a program, and the extra that brings it.
 EXTRAS = {
     "ai_edge_litert": "mobile",
+    "arch": "programs",
     "ase": "programs",
     "hatchling": "dev",
     "jupytext": "notebooks",

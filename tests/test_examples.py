@@ -147,3 +147,23 @@ def test_textures(tmp_path):
     assert doubles["scattering, order 2"][24] > doubles["Fourier spectrum"][24]
     errors = results["errors"]
     assert max(errors["from order 2"].values()) < min(errors["Gaussian double"].values())
+
+
+@pytest.mark.slow
+@pytest.mark.needs("arch")
+def test_finance(tmp_path):
+    arguments = ["--draws", "19", "--repeats", "1", "--made", "1", "--steps", "20"]
+    results = load("finance").main([*arguments, "--output-dir", str(tmp_path)])
+    scores = results["scores"]
+    for name in ("S&P 500", "jumps"):
+        assert scores[name]["time", "flipped"] == 1 / 20  # the least there is
+    assert scores["jumps"]["scale", "score"] > 3 * scores["multifractal walk"]["scale", "score"]
+    assert scores["S&P 500"]["scale", "walks"] > 1 / 20
+    halves = {name: errors["phase"] for name, errors in results["halves"].items()}
+    assert halves["first half"] < 0.7 < min(halves["Gaussian model"], halves["multifractal walks"])
+    before, after = results["errors"]
+    assert after < before / 5
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "finance_spectra.png",
+        "finance_synthesis.png",
+    }
