@@ -361,7 +361,7 @@ def test_branches_hold_no_more_than_the_finest_scale(make):
 def test_averages_differ_in_nothing_but_their_matrices(make):
     """So that what is left of them can be done for all paths at once."""
     design = make().design(FLOAT64)
-    rules = [design.average, *(node.average for b in design.branches for node in b.nodes)]
+    rules = [*design.averages, *(node.average for b in design.branches for node in b.nodes)]
     if isinstance(rules[0], LowPass):
         assert len({(len(rule.matrices), rule.frames, rule.keep) for rule in rules}) == 1
     assert len({type(rule) for rule in rules}) == 1
