@@ -574,7 +574,7 @@ def stack_toy(domain, grid, first, second, axis, joint):
         box = arrays.box(second, grid.size(k))  # one for all: the phases of a stack must agree
         before = [arrays.bank(f"psi1_{i}", s[None], grid.size(0)) for i, s in enumerate(first)]
         after = [arrays.bank(f"psi2_{i}", s[None], grid.size(k), box) for i, s in enumerate(second)]
-        averages = () if joint else (grid.average(arrays, 0),)
+        average = None if joint else grid.average(arrays, 0)
         nodes = [
             Node(((0, bank),), average, () if joint else (1 + i,), 1, after[i].lines)
             for i, bank in enumerate(before)
@@ -599,6 +599,7 @@ def stack_toy(domain, grid, first, second, axis, joint):
             tuple(enumerate(after, start=1)), tuple(rules), joint, math.prod(grid.size(k)) * widest
         )
         lines = hull([bank.lines for bank in before])
+        averages = () if average is None else (average,)
         return Design(grid.extension, lines, averages, (Branch((*nodes, stack)),), arrays)
 
     sizes = [] if joint else [grid.output_size(0)] * (1 + L)
