@@ -23,6 +23,7 @@ from keras_scattering.engine.spectra import spectrum
 from keras_scattering.engine.stacks import filter_stack
 from keras_scattering.filters import SolidHarmonics
 from keras_scattering.plans.averages import Crop, LowPass, Mean, Powers, SpectralLowPass
+from keras_scattering.plans.banks import Weights
 from keras_scattering.plans.compact import Arrays
 from keras_scattering.plans.harmonic3d import plan_harmonic3d
 from keras_scattering.plans.padding import pad_axis
@@ -246,16 +247,19 @@ def test_stacks(grid, joint, paths, filters, samples, kept):
 
 @every_grid
 def test_products(grid):
-    """Of one row, and of several, with spectra of more lines than are read."""
+    """Of one row, and of several, with spectra of more lines than are read, and of fewer."""
     size, _ = grid
     lines = lines_of(size)
-    weights = tf.constant(noise(2, *lengths(lines)))
+    half = (*lines[:-1], (0, max(lines[-1][1], 1)))
+    run = Lattice({"w": tf.constant(noise(2, 2, *lengths(half)))})
     wider = tuple((-((n - 1) // 2), n // 2 + 1) for n in size)
+    narrow = tuple((0, 1) for _ in size)
     for kept in ([(0, 0, 0, False)], [(1, 2, 0, True), (0, 0, 0, False), (1, 1, 2, False)]):
-        gram = Gram((0, 1), lines, "w", tuple(kept), tuple(range(len(kept))), 0)
+        sources = (0, 1.0), (1, 2.0)
+        gram = Gram(sources, Weights("w", half), tuple(kept), tuple(range(len(kept))), 0)
 
         def means(u, v, gram=gram):
-            return products([spectrum(u, wider), spectrum(v, lines)], gram, weights)
+            return products([(spectrum(u, wider), 1.0), (spectrum(v, narrow), 2.0)], gram, run)
 
         assert shapes(means, (1, *size), (2, *size)) == [(B, len(kept))]
 
