@@ -162,3 +162,19 @@ CASES = [
         (4, 8, 7),
     ),
 ]
+
+# One or two cases of each layer, in settings that are computed in unlike ways.
+VARIED = [
+    case
+    for case in CASES
+    if case.name
+    in (
+        "1d",
+        "1d-list",
+        "2d",
+        "3d-channels-first",
+        "tf",
+        "spectra1d-channels",
+        "spectra2d-channels-first",
+    )
+]

@@ -6,20 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layers import CASES
+from layers import VARIED
 
 from keras_scattering.runtime import gradient
 
-NAMES = (
-    "1d",
-    "2d",
-    "3d-channels-first",
-    "tf",
-    "1d-list",
-    "spectra1d-channels",
-    "spectra2d-channels-first",
-)
-SMALL = [case for case in CASES if case.name in NAMES]
 BATCH = 5
 
 
@@ -67,7 +57,7 @@ def every(cases):
     return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
 
 
-@every(SMALL)
+@every(VARIED)
 def test_it_is_the_limit_of_differences(case):
     layer, x, rng = layer_of(case), inputs(case, BATCH), np.random.default_rng(1)
     for weight, slope in zip(layer.weights, expected(case), strict=True):
@@ -85,7 +75,7 @@ def test_it_is_the_limit_of_differences(case):
 
 
 @pytest.mark.slow
-@every(SMALL)
+@every(VARIED)
 @pytest.mark.parametrize("way", ["eager", "graph", "known batch", "jit", "matrix", "tape outside"])
 def test_it_is_the_same_everywhere(case, way, monkeypatch):
     layer = layer_of(case, way == "jit", "matrix" if way == "matrix" else "native")
@@ -119,7 +109,7 @@ def test_it_is_the_same_everywhere(case, way, monkeypatch):
 
 @pytest.mark.parametrize("asked", [True, False])
 def test_it_is_computed_where_it_is_asked_for_only(asked, monkeypatch):
-    case = SMALL[1]
+    case = VARIED[1]
     layer, made = layer_of(case), []
     adjoint = gradient._adjoint
     layer = case.make()

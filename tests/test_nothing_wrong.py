@@ -9,18 +9,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layers import CASES
+from layers import VARIED
 
-NAMES = (
-    "1d",
-    "2d",
-    "3d-channels-first",
-    "tf",
-    "1d-list",
-    "spectra1d-channels",
-    "spectra2d-channels-first",
-)
-SMALL = [case for case in CASES if case.name in NAMES]
 WAYS = {"plain": {}, "jit": {"jit_compile": True}, "matrix": {"fft": "matrix"}}
 
 
@@ -39,7 +29,7 @@ def other_sizes(shape):
 # Inputs of another size
 
 
-@every(SMALL)
+@every(VARIED)
 @pytest.mark.parametrize(
     "way", [way if way == "plain" else pytest.param(way, marks=pytest.mark.slow) for way in WAYS]
 )
@@ -56,7 +46,7 @@ def test_a_served_model_refuses_inputs_of_another_size(case, way, tmp_path):
         assert len(serve(**{name: tf.zeros((batch, *case.shape))})) > 0
 
 
-@every(SMALL)
+@every(VARIED)
 def test_a_compiled_graph_takes_inputs_of_another_type_often(case):
     """XLA ends the process where sizes are checked before inputs get their type."""
     layer, x = case.make(), tf.cast(case.inputs(2), "float64")
@@ -88,7 +78,7 @@ def in_order(outputs):
 
 
 @pytest.mark.slow
-@every(SMALL)
+@every(VARIED)
 @pytest.mark.parametrize("held", [False, True])
 def test_tensorflow_saves_a_model_that_holds_a_layer(case, held, tmp_path):
     model, x = case.model(), tf.constant(case.inputs(3))
@@ -142,7 +132,7 @@ def test_filters_of_the_same_arguments_are_taken(tmp_path):
     np.testing.assert_array_equal(again(x), model(x))
 
 
-@every(SMALL)
+@every(VARIED)
 @pytest.mark.parametrize("change", ["assign", "assign_add", "assign_sub"])
 @pytest.mark.parametrize("place", ["eager", "graph"])
 def test_a_filter_is_never_set(case, change, place):
@@ -181,7 +171,7 @@ def test_a_filter_takes_its_own_values(place):
 
 
 @pytest.mark.slow
-@every(SMALL)
+@every(VARIED)
 @pytest.mark.parametrize("way", ["plain", "jit"])
 @pytest.mark.parametrize("place", ["eager", "graph"])
 def test_forward_mode_is_the_transpose_of_the_gradient(case, way, place):
@@ -239,7 +229,7 @@ def test_a_forked_process_is_told_to_spawn():
     assert run.stdout.split() == ["7"]
 
 
-@every(SMALL)
+@every(VARIED)
 def test_first_calls_from_many_threads_build_once(case, monkeypatch):
     layer, x, plans = case.make(), case.inputs(2), []
     make = type(layer)._make_plan
