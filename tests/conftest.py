@@ -28,8 +28,12 @@ EXTRAS = {
 }
 
 
+PROGRAMS = {"tensorflow_model_server"}  # all others are modules; systems have a program `arch`
+
+
 def is_missing(name):
-    return importlib.util.find_spec(name) is None and shutil.which(name) is None
+    found = shutil.which(name) if name in PROGRAMS else importlib.util.find_spec(name)
+    return found is None
 
 
 def pytest_addoption(parser):
