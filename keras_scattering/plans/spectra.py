@@ -186,7 +186,9 @@ def _degree(key: Hashable) -> int:
 
 def _ratios(rows: Sequence[Row], place: dict[Hashable, int], normalize: bool | str) -> Ratios:
     """The ratios of the output's rows; all have as many terms as the longest mean."""
-    index = np.array([[place[t.key] for t in _repeated(row.terms, rows)] for row in rows])
+    most = max(len(row.terms) for row in rows)  # fewer terms are repeated: their mean is the same
+    terms = ([*row.terms] * (most // len(row.terms)) for row in rows)
+    index = np.array([[place[term.key] for term in some] for some in terms])
     divisors = [key for row in rows for t in row.terms for key in t.divisors if key and normalize]
     powers = {key: i for i, key in enumerate(dict.fromkeys(divisors))}
     each = np.full((len(place), 2), len(powers))
@@ -195,12 +197,6 @@ def _ratios(rows: Sequence[Row], place: dict[Hashable, int], normalize: bool | s
     level = place.get(LEVEL, 0)
     own = normalize != "adapted"
     return Ratios(tuple(place[key] for key in powers), level, each, index, own)
-
-
-def _repeated(terms: Sequence[Term], rows: Sequence[Row]) -> list[Term]:
-    """Terms repeated until they are as many as those of any row, so that their mean is the same."""
-    most = max(len(row.terms) for row in rows)
-    return [*terms] * (most // len(terms))
 
 
 class _Designer:
