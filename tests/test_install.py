@@ -32,7 +32,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.needs("hatchling", "pyright")]
 
 
 def run(*command, cwd, check=True, first=None):
-    """What a command prints, which does not see this checkout; `first` leads the PATH."""
+    """What a command prints, which does not see this checkout; `first` leads the PATH.
+
+    Without what it says on the standard error: TensorFlow writes there at any time, and from C++.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     if first:
         environment["PATH"] = os.pathsep.join([str(first), environment["PATH"]])
@@ -41,11 +44,11 @@ def run(*command, cwd, check=True, first=None):
         cwd=cwd,
         env=environment,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.PIPE,
         encoding="utf8",
         check=False,
     )
-    assert done.returncode == 0 or not check, done.stdout
+    assert done.returncode == 0 or not check, done.stdout + done.stderr
     return done.stdout
 
 
