@@ -46,8 +46,9 @@ class SpectraLayer(ScatteringLayer):
         if self.normalize == "adapted":
             axis = self._signals.channel_axis(shape)
             channels = (1 if axis is None else shape[axis]) or 1
+            rule = self._ratios()
             self._powers = keras.Variable(
-                np.zeros((channels, len(self._ratios().powers) + 1)),
+                np.zeros((channels, len(rule.powers) + len(rule.levels))),
                 dtype=self._precision,
                 trainable=False,
                 name="powers",
