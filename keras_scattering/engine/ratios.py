@@ -18,7 +18,7 @@ def _inverse_roots(powers: tf.Tensor, level: tf.Tensor) -> tf.Tensor:
 
 def powers(y: tf.Tensor, rule: Ratios) -> tf.Tensor:
     """The powers among the rows (..., R) of a design, and behind them the mean squares."""
-    return tf.gather(y, [*rule.powers, *rule.levels], axis=-1)
+    return tf.gather(y, np.array([*rule.powers, *rule.levels], int), axis=-1)
 
 
 def ratios(y: tf.Tensor, known: tf.Tensor, rule: Ratios) -> tf.Tensor:
