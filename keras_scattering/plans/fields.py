@@ -21,18 +21,15 @@ class RealPart:
 
 
 @dataclasses.dataclass(frozen=True)
-class Modulus:
-    """|z|."""
-
-    width = 1
-
-
-@dataclasses.dataclass(frozen=True)
 class Harmonic:
-    """|z| exp(i q arg z), as its real and its imaginary part; q is a power of two."""
+    """The harmonic |z| exp(i q arg z): |z| for q = 0, z for q = 1, or q a larger power of two."""
 
     q: int
-    width = 2
+
+    @property
+    def width(self) -> int:
+        """Real fields per signal: the real and the imaginary part, if there is one."""
+        return 2 if self.q else 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,12 +44,12 @@ class Rectified:
         return self.phases
 
 
-Function = RealPart | Modulus | Harmonic | Rectified
+Function = RealPart | Harmonic | Rectified
 
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """A pointwise function of signals on a part of their samples."""
+    """A pointwise function of signals, at some of their samples."""
 
     function: Function
     step: int = 0  # log2 of the sampling step

@@ -92,13 +92,15 @@ def table(rows: Sequence[Row], columns: Sequence[str]) -> dict[str, np.ndarray]:
     return {name: np.array(column) for name, column in zip(columns, values, strict=True)}
 
 
-def used_keys(rows: Iterable[Row], normalize: bool | str, level: Hashable = LEVEL) -> set[Hashable]:
-    """The keys of all means that rows need, those of their divisors among them."""
+def used_keys(
+    rows: Iterable[Row], normalize: bool | str, levels: Sequence[Hashable] = (LEVEL,)
+) -> dict[Hashable, None]:
+    """The keys of all means that rows need, those of their divisors among them, in their order."""
     terms = [term for row in rows for term in row.terms]
-    used = {term.key for term in terms}
+    used = dict.fromkeys(term.key for term in terms)
     if normalize:
-        used |= {key for term in terms for key in term.divisors if key}
-        used.add(level)
+        used |= dict.fromkeys(key for term in terms for key in term.divisors if key)
+        used |= dict.fromkeys(levels)
     return used
 
 

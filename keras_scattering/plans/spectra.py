@@ -7,7 +7,7 @@ $\langle |x * \psi|^2 \rangle$ they depend neither on the amplitude of x nor on 
 """
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Container, Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -109,7 +109,7 @@ def plan_spectra(
     )
 
 
-def _kept(group: Group, used: set[Hashable]) -> Group:
+def _kept(group: Group, used: Container[Hashable]) -> Group:
     """A group without the products that no row uses."""
     pairs = [
         (psi, kept)
