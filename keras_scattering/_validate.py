@@ -157,6 +157,23 @@ def reals(name: str, value: Any) -> np.ndarray:
     return array.astype("float64")
 
 
+def signals(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """A finite array of real numbers of one shape, in double precision."""
+    array = reals(name, value)
+    if array.shape != shape:
+        raise ValueError(
+            f"Argument `{name}` must have shape {shape}. Received: shape {array.shape}"
+        )
+    return finite(name, array)
+
+
+def finite(name: str, array: np.ndarray) -> np.ndarray:
+    """An array without NaN or infinity."""
+    if not np.isfinite(array).all():
+        raise ValueError(f"Argument `{name}` must be finite. Received: NaN or infinity in it")
+    return array
+
+
 def not_real(name: str, value: Any) -> ValueError:
     """The error for an argument that is no array of real numbers."""
     kind = getattr(value, "dtype", None)
