@@ -19,9 +19,11 @@ class Wanted(NamedTuple):
     parts: Any = None  # (1, channels, PARTS): mean values of the parts of a histogram
     deviations: Any = None  # (1, channels): what differences of these are divided by
 
-    def of(self, i: int) -> "Wanted":
-        """What sample `i` is to match."""
-        return Wanted(*[None if a is None else a[min(i, len(a) - 1) :][:1] for a in self])
+    def of(self, i: int | None = None) -> "Wanted":
+        """What sample `i` is to match, or what all are, as tensors."""
+        some = slice(None) if i is None else slice(i, i + 1)
+        rows = [a if a is None or len(a) == 1 else a[some] for a in self]
+        return Wanted(*[None if a is None else tf.constant(a) for a in rows])
 
 
 class Value(NamedTuple):
@@ -34,8 +36,8 @@ class Value(NamedTuple):
     coefficients: tf.Tensor  # (samples, K)
 
 
-Objective = Callable[[Any, Any, Wanted], Value]
-"""The value at signals z * u, for what is moved, z, its unit u, and what is wanted."""
+Objective = Callable[..., Value]
+"""The value at signals z * unit, for what is moved, z, its `unit`, and what is `wanted`."""
 
 
 def rows_of(outputs: Any, samples: int) -> tf.Tensor:

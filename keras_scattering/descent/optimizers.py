@@ -1,6 +1,7 @@
 """Steps of descents, by SciPy's L-BFGS-B or by an optimiser of Keras, and the record of them."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import keras
 import numpy as np
 import scipy.optimize
 
-from keras_scattering.descent.objective import Value
+from keras_scattering.descent.objective import Objective, Value, Wanted
 
 MEMORY = 20  # steps from which L-BFGS estimates curvature
 _LINE_SEARCH = 20  # most evaluations per step of L-BFGS
@@ -35,10 +36,10 @@ class Course:
         """The largest error of its samples now, over all kinds."""
         return float(np.sqrt((self.kinds[-1] ** 2).mean(1)).max())
 
-    def begin(self, value: Value) -> None:
+    def begin(self, kinds: np.ndarray) -> None:
         """Note the errors at the start, once."""
         if not self.kinds:
-            self.kinds.append(value.kinds.numpy())
+            self.kinds.append(kinds)
 
     def step(self, place: np.ndarray, kinds: np.ndarray) -> None:
         """Go to a place."""
@@ -65,6 +66,17 @@ class Progress:
             self._bar.update(step, [("error", error)], finalize=True)
 
 
+def _kinds(value: Value) -> np.ndarray:
+    """Errors by kind, which a loss of somebody else's may not have."""
+    kinds = value.kinds.numpy()
+    if np.isfinite(value.loss.numpy()).all() and np.isnan(kinds).any():
+        raise ValueError(
+            "Argument `loss` must be a function whose values are at least 0. "
+            f"Received: values {value.loss.numpy()}"
+        )
+    return kinds
+
+
 class _NotFinite(Exception):
     """The loss or its gradient is not finite."""
 
@@ -89,7 +101,7 @@ def lbfgs(
     """
     shape, first = course.place.shape, course.steps
     latest, value = course.place.ravel(), evaluate(course.place)
-    course.begin(value)
+    course.begin(_kinds(value))
 
     def loss_and_gradient(z: np.ndarray) -> tuple[float, np.ndarray]:
         nonlocal latest, value
@@ -162,14 +174,13 @@ def updates(
 
     for step in range(steps + 1):
         value = evaluate(places)
-        gradient, kinds, errors = (a.numpy() for a in (value.gradient, value.kinds, value.error))
+        kinds, gradient, errors = _kinds(value), value.gradient.numpy(), value.error.numpy()
         flat = gradient.reshape(len(courses), -1)
         sound = np.isfinite(value.loss.numpy()) & np.isfinite(flat).all(1)
         for i in np.flatnonzero(active).tolist():
+            courses[i].begin(kinds[i : i + 1])
             if step and sound[i]:
                 courses[i].step(places[i : i + 1], kinds[i : i + 1])
-            elif not courses[i].kinds:
-                courses[i].kinds.append(kinds[i : i + 1])
             if not sound[i]:
                 end(i, "stalled")
             elif errors[i] <= tolerance:
@@ -189,3 +200,51 @@ def updates(
             stepped = np.clip(stepped, *bounds)
         places = np.where(still, stepped, places)
         moved.assign(places)
+
+
+def descend(
+    objective: Objective,
+    stages: Sequence[tuple[int, Wanted]],
+    courses: Sequence[Course],
+    unit: np.ndarray,
+    optimizer: Any,
+    tolerance: float,
+    bounds: tuple[float, float] | None,
+    verbose: int,
+) -> None:
+    """Move samples through stages: by L-BFGS one after the other, else all at once.
+
+    Args:
+        objective: Of samples, their unit, and what is wanted of them.
+        stages: The number of steps of each, and what is wanted there.
+        courses: One per sample, which move.
+        unit: The unit that samples are moved in, one for each or one for all.
+        optimizer: "lbfgs", or an optimiser of Keras.
+        tolerance: Of the errors.
+        bounds: Least and largest value of each number, before it is divided by the unit.
+        verbose: Whether to show progress.
+    """
+    total = sum(steps for steps, _ in stages)
+
+    def within(unit: np.ndarray) -> tuple[Any, Any] | None:
+        return None if bounds is None else (bounds[0] / unit, bounds[1] / unit)
+
+    alone = optimizer == "lbfgs"
+    progress = Progress(total * (len(courses) if alone else 1), verbose)
+
+    def show(before: int, shown: Sequence[Course]) -> None:
+        progress.show(before + max(c.steps for c in shown), max(c.error for c in shown))
+
+    try:
+        for i, course in enumerate(courses if alone else ()):
+            own = unit[min(i, len(unit) - 1) :][:1]
+            after = functools.partial(show, i * total, [course])
+            for steps, wanted in stages:
+                value = functools.partial(objective, unit=own, wanted=wanted.of(i))
+                lbfgs(value, course, steps, tolerance, within(own), after)
+        for steps, wanted in () if alone else stages:
+            value = functools.partial(objective, unit=unit, wanted=wanted.of())
+            after = functools.partial(show, 0, courses)
+            updates(value, courses, optimizer, steps, tolerance, within(unit), after)
+    finally:
+        progress.end()

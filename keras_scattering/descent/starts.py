@@ -1,6 +1,8 @@
 """Signals to start a descent from: noise, alone or of the spectrum of data."""
 
+import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +19,7 @@ def norms(y: np.ndarray) -> np.ndarray:
 def matching_units(
     norms_at: Callable[[np.ndarray], np.ndarray],
     wanted: np.ndarray,
-    degree: float,
+    degree: Any,
     check: Callable[[np.ndarray], None],
     each: bool = False,
 ) -> np.ndarray:
@@ -54,31 +56,72 @@ def refuse_beyond(name: str, sizes: np.ndarray, precision: str) -> None:
         )
 
 
-def white(seed: int, i: int, size: tuple[int, ...], channels: int) -> np.ndarray:
-    """White Gaussian noise of variance one for sample `i`, (*size, channels)."""
-    return np.random.default_rng([seed, i]).standard_normal((*size, channels))
-
-
-def gaussian(seed: int, i: int, data: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """A Gaussian field of the spectra and cross-spectra of data, for sample `i`, (*size, channels).
-
-    It is the sum of noises, each filtered by the deviations of one datum from the mean. All
-    channels of a datum filter the same noise.
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Where the channels of signals are.
 
     Args:
-        seed: With `i`, what noises are drawn from.
-        i: Number of the sample.
-        data: Deviations (B, *any size, channels).
-        size: Of the circle that the field lives on.
+        shape: Of one signal.
+        axis: Position of the channels in a batch of signals, or None without channels.
     """
-    rng = np.random.default_rng([seed, i])
-    axes = tuple(range(len(size)))
-    field = np.zeros((*size, data.shape[-1]))
-    for datum in data:
-        noise = np.fft.rfftn(rng.standard_normal(size), axes=axes)
-        spectra = np.fft.rfftn(_on_circle(datum, size), axes=axes)
-        field += np.fft.irfftn(spectra * noise[..., None], size, axes)
-    return field / np.sqrt(data[..., 0].size)
+
+    shape: tuple[int, ...]
+    axis: int | None
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Samples along each axis of a signal."""
+        return tuple(n for i, n in enumerate(self.shape, 1) if i != self.axis)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return 1 if self.axis is None else self.shape[self.axis - 1]
+
+    def last(self, x: np.ndarray) -> np.ndarray:
+        """Signals (batch, *size, channels) of a batch of any size."""
+        return x[..., None] if self.axis is None else np.moveaxis(x, self.axis, -1)
+
+    def back(self, x: np.ndarray) -> np.ndarray:
+        """The inverse of `last`."""
+        return x[..., 0] if self.axis is None else np.moveaxis(x, -1, self.axis)
+
+    def per_channel(self, values: np.ndarray) -> np.ndarray:
+        """Values (batch, channels), to be multiplied with a batch of signals."""
+        return self.back(values.reshape(len(values), *[1] * len(self.size), -1))
+
+    def statistics(self, x: np.ndarray, each: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of each channel of a batch, or of each signal's, in its layout."""
+        axes = tuple(i for i in range(x.ndim) if i != self.axis and not (each and i == 0))
+        return x.mean(axes, keepdims=True), x.std(axes, keepdims=True)
+
+    def noise(self, seed: int, n: int) -> np.ndarray:
+        """White Gaussian noise of variance one for each of n samples, with independent channels."""
+        shape = *self.size, self.channels
+        return self.back(np.stack([_draw(seed, i).standard_normal(shape) for i in range(n)]))
+
+    def field(self, seed: int, n: int, data: np.ndarray) -> np.ndarray:
+        """Gaussian fields of the spectra and cross-spectra of data, for each of n samples.
+
+        Each is the sum of noises, filtered by the deviations of one datum from the mean. All
+        channels of a datum filter the same noise.
+        """
+        centred = self.last(data)
+        axes = tuple(range(len(self.size)))
+        centred = centred - centred.mean((0, *(axis + 1 for axis in axes)))
+        fields = np.zeros((n, *self.size, self.channels))
+        draws = [_draw(seed, i) for i in range(n)]
+        for datum in centred:
+            spectra = np.fft.rfftn(_on_circle(datum, self.size), axes=axes)
+            for field, rng in zip(fields, draws, strict=True):
+                noise = np.fft.rfftn(rng.standard_normal(self.size), axes=axes)
+                field += np.fft.irfftn(spectra * noise[..., None], self.size, axes)
+        return self.back(fields / np.sqrt(centred[..., 0].size))
+
+
+def _draw(seed: int, i: int) -> np.random.Generator:
+    """The numbers of sample `i`, whatever the number of samples."""
+    return np.random.default_rng([seed, i])
 
 
 def _on_circle(kernel: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
