@@ -19,6 +19,7 @@ from keras_scattering.layers.harmonic3d import HarmonicScattering3D
 from keras_scattering.layers.phase_harmonics1d import PhaseHarmonics1D
 from keras_scattering.layers.phase_harmonics2d import PhaseHarmonics2D
 from keras_scattering.layers.rectifier2d import RectifierCovariances2D
+from keras_scattering.layers.rototranslation2d import RotoTranslationScattering2D
 from keras_scattering.layers.scattering1d import Scattering1D
 from keras_scattering.layers.scattering2d import Scattering2D
 from keras_scattering.layers.spectra1d import ScatteringSpectra1D
@@ -37,6 +38,7 @@ __all__ = [
     "PhaseHarmonics2D",
     "PointPattern",
     "RectifierCovariances2D",
+    "RotoTranslationScattering2D",
     "Scattering1D",
     "Scattering2D",
     "ScatteringSpectra1D",
