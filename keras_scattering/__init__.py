@@ -15,6 +15,7 @@ if keras.config.backend() != "tensorflow":
     )
 
 from keras_scattering.densities import gaussian_density
+from keras_scattering.layers.deep_spectrum import DeepScatteringSpectrum
 from keras_scattering.layers.harmonic3d import HarmonicScattering3D
 from keras_scattering.layers.phase_harmonics1d import PhaseHarmonics1D
 from keras_scattering.layers.phase_harmonics2d import PhaseHarmonics2D
@@ -33,6 +34,7 @@ from keras_scattering.synthesis import synthesize
 keep_freed_memory()
 
 __all__ = [
+    "DeepScatteringSpectrum",
     "HarmonicScattering3D",
     "PhaseHarmonics1D",
     "PhaseHarmonics2D",

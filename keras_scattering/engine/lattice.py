@@ -27,6 +27,7 @@ from keras_scattering.plans.averages import (
     Inner,
     LowPass,
     Mean,
+    OfMagnitude,
     Powers,
     SpectralLowPass,
     Variance,
@@ -103,6 +104,8 @@ class Lattice:
                 return averages.sums_of_powers(u, rule)
             case Crop():
                 return crop(u, rule.keep)
+            case OfMagnitude():
+                return self.average(tf.abs(u), rule.rule)
 
     def averaged_modulus(self, sources: Sequence[Source], rule: Average) -> tf.Tensor:
         """|x * psi| * phi, for moduli that no later node reads."""
