@@ -6,10 +6,10 @@ otherwise. Convolutions are periodic, as products of discrete Fourier transforms
 
 Sources: Mallat 2012 (Group Invariant Scattering); Bruna & Mallat 2013; Andén & Mallat 2014 (Deep
 Scattering Spectrum); Eickenberg et al. 2017, 2018 (solid harmonics); Andén, Lostanlen & Mallat
-2019 (Joint Time-Frequency Scattering).
+2019 (Joint Time-Frequency Scattering); Lostanlen & Mallat 2015 (the pitch spiral).
 """
 
-from math import ceil, factorial, floor, log, log2, pi, sqrt
+from math import ceil, factorial, floor, lcm, log, log2, pi, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -384,13 +384,20 @@ def harmonic3d(
 # ---- joint time-frequency
 
 
-def padded_bins(J, Q, J_fr, F=None):
+def padded_bins(J, Q, J_fr, F=None, J_oct=None):
     """N_fr: the padded length of the log-frequency axis."""
-    return floor(((J + 1) * pair(Q)[0] + 8 * min(support(F, J_fr), 2**J_fr)) / 2**J_fr) * 2**J_fr
+    Q, F = pair(Q)[0], min(support(F, J_fr), 2**J_fr)
+    if J_oct is None:
+        return floor(((J + 1) * Q + 8 * F) / 2**J_fr) * 2**J_fr
+    least = (J + 1) * Q + max(floor(8 * F), 8 * 2**J_oct * Q)
+    whole = lcm(2**J_fr, Q)
+    return ceil(least / whole) * whole
 
 
 def bank_fr(N_fr, J_fr, Q_fr=1):
-    """The frequency filters by n_fr: a low-pass (spin 0), the schedule at +xi, then at -xi."""
+    """The frequency filters by n_fr: a low-pass (spin 0), the schedule at +xi, then at -xi.
+
+    Those across octaves, by n_oct, are the same on N_fr / Q points."""
     sigma = SIGMA0 / 2**J_fr
     low = Wavelet(0.0, sigma, J_fr, 0, lowpass_spectrum(N_fr, sigma))
     pairs = schedule(J_fr, Q_fr)
@@ -401,41 +408,56 @@ class FrequencyPath(NamedTuple):
     """One picture S (B, N', N_fr / step) of order 1 or 2, without N' for "global" and "signal".
 
     Its first n1_kept log-frequency samples, `step` apart, come from the n1_max filters stacked;
-    the others from padding. order 1 has n2 = -1."""
+    the others from padding. order 1 has n2 = -1. psi_oct is None without filters across octaves."""
 
     order: int
     n2: int
     n_fr: int
     psi_fr: Wavelet
+    n_oct: int
+    psi_oct: Wavelet | None
     step: int
     n1_kept: int
     S: np.ndarray
 
 
+def spin_oct(psi_oct):
+    """The sign of a filter's frequency across octaves; 0 if there is none."""
+    return psi_oct.spin if psi_oct else 0
+
+
 def time_frequency_paths(
-    x, J, J_fr, Q=1, T=None, stride=None, Q_fr=1, F=None, stride_fr=None, padding="reflect"
-):
-    """The paths of orders 1 and 2, by (n2, n_fr)."""
+    x, J, J_fr, Q=1, T=None, stride=None, Q_fr=1, F=None, stride_fr=None, padding="reflect",
+    J_oct=None,
+):  # fmt: skip
+    """The paths of orders 1 and 2, by (n2, n_fr, n_oct)."""
     if support(F, J_fr) > 2**J_fr:
         raise ValueError(f"F must be at most 2**J_fr = {2**J_fr}. Received: F={F}")
     x = np.asarray(x, float)
     time = Timeline(x.shape[-1], J, T, stride, padding)
     bank1, bank2 = (bank_1d(time.N_pad, J, q) for q in pair(Q))
-    N_fr = padded_bins(J, Q, J_fr, F)
+    N_fr = padded_bins(J, Q, J_fr, F, J_oct)
     if len(bank1) > N_fr:
         raise ValueError(f"{len(bank1)} first-order filters do not fit in {N_fr} bins")
     filters_fr = bank_fr(N_fr, J_fr, Q_fr)
+    filters_oct = [None] if J_oct is None else bank_fr(N_fr // pair(Q)[0], J_oct)
     phi_fr = lowpass_spectrum(N_fr, SIGMA0 / support(F, J_fr))
     log2_stride_fr = log2_step(stride_fr, F, J_fr)
     x_pad = time.pad(x)
 
-    def over_frequency(rows, psi_fr):
+    def over_octaves(Y, psi_oct):
+        """Y convolved from octave to octave at the same chroma: n1 = Q octave + chroma."""
+        spiral = Y.reshape(*Y.shape[:-1], -1, pair(Q)[0])
+        return convolve(spiral, psi_oct.psi[:, None], axes=(-2,)).reshape(Y.shape)
+
+    def over_frequency(rows, psi_fr, psi_oct):
         """|rows * psi_fr| averaged along n1, and the step between its samples."""
         Y = np.zeros((*rows[0].shape, N_fr), complex)
         Y[..., : len(rows)] = np.stack(rows, axis=-1)
         k = min(psi_fr.j, log2_stride_fr) if is_averaged(F) else psi_fr.j
-        U = np.abs(convolve(Y, psi_fr.psi)[..., :: 2**k])
-        if psi_fr.spin == 0:
+        Y = convolve(Y, psi_fr.psi)
+        U = np.abs((over_octaves(Y, psi_oct) if psi_oct else Y)[..., :: 2**k])
+        if psi_fr.spin == spin_oct(psi_oct) == 0:
             return U, 2**k
         if F == "global":
             return U.mean(axis=-1, keepdims=True), N_fr
@@ -444,10 +466,14 @@ def time_frequency_paths(
             return U, 2**log2_stride_fr
         return U, 2**k
 
-    def path(order, n2, n_fr, rows, finish):
-        U, step = over_frequency(rows, filters_fr[n_fr])
+    pairs = [(n_fr, n_oct) for n_fr in range(len(filters_fr)) for n_oct in range(len(filters_oct))]
+
+    def path(order, n2, n_fr, n_oct, rows, finish):
+        psi_fr, psi_oct = filters_fr[n_fr], filters_oct[n_oct]
+        U, step = over_frequency(rows, psi_fr, psi_oct)
         S = np.stack([finish(U[..., i]) for i in range(U.shape[-1])], axis=-1)
-        return FrequencyPath(order, n2, n_fr, filters_fr[n_fr], step, ceil(len(rows) / step), S)
+        n1_kept = ceil(len(rows) / step)
+        return FrequencyPath(order, n2, n_fr, psi_fr, n_oct, psi_oct, step, n1_kept, S)
 
     # Order 1: S1 (n1, t) is low-passed in time whatever T, and then filtered along n1.
     S1 = []
@@ -459,10 +485,11 @@ def time_frequency_paths(
         k = time.log2_stride
         return time.unpad(y, k) if is_averaged(T) else time.without_lowpass(y, k)
 
+    # S1 is real: of two opposite filters one will do.
     paths = [
-        path(1, -1, n_fr, S1, finish_order1)
-        for n_fr, psi_fr in enumerate(filters_fr)
-        if psi_fr.spin >= 0
+        path(1, -1, n_fr, n_oct, S1, finish_order1)
+        for n_fr, n_oct in pairs
+        if (filters_fr[n_fr].spin, spin_oct(filters_oct[n_oct])) >= (0, 0)
     ]
 
     # Order 2: |x * psi1| * psi2 is complex when it is filtered along n1.
@@ -474,21 +501,21 @@ def time_frequency_paths(
                 rows.append(time.filter(np.abs(U1), k1, psi2)[0])
         if rows:
             k2 = time.scale(psi2.j)
-            for n_fr in range(len(filters_fr)):
-                paths.append(path(2, n2, n_fr, rows, lambda y, k=k2: time.average(y, k)))
+            for n_fr, n_oct in pairs:
+                paths.append(path(2, n2, n_fr, n_oct, rows, lambda y, k=k2: time.average(y, k)))
     return paths
 
 
 def time_frequency(
     x, J, J_fr, Q=1, T=None, stride=None, Q_fr=1, F=None, stride_fr=None, format="time",
-    padding="reflect",
+    padding="reflect", J_oct=None,
 ):  # fmt: skip
     """(B, N) -> (B, N', K) for "time", (B, N', Lambda, K) for "joint".
 
     "global" and "signal" drop the axis N'. T=0 gives K arrays, each at its own resolution:
     (B, N_j) for "time", (B, N_j, Lambda) for "joint"."""
     x = np.asarray(x, float)
-    paths = time_frequency_paths(x, J, J_fr, Q, T, stride, Q_fr, F, stride_fr, padding)
+    paths = time_frequency_paths(x, J, J_fr, Q, T, stride, Q_fr, F, stride_fr, padding, J_oct)
     if format == "joint":
         if not is_averaged(F):
             raise ValueError(f"format='joint' needs an average along frequency. Received: F={F}")
@@ -500,11 +527,16 @@ def time_frequency(
     return outputs if T == 0 else np.stack(outputs, axis=-1)
 
 
-def time_frequency_rows(paths):
-    """(order, n1, n2, n_fr, xi_fr, sigma_fr, j_fr, spin) of each channel of format="time"."""
-    rows = [(0, -1, -1, -1, np.nan, np.nan, -1, 0)]
+def time_frequency_meta(paths, format="time"):
+    """The metadata of each channel: a column a name."""
+    names = ["order", "n1", "n2", "n_fr", "xi_fr", "sigma_fr", "j_fr", "spin"]
+    rows = [] if format == "joint" else [(0, -1, -1, -1, np.nan, np.nan, -1, 0, -1, np.nan, np.nan, 0)]
     for p in paths:
-        psi = p.psi_fr
-        for i in range(p.n1_kept):
-            rows.append((p.order, i * p.step, p.n2, p.n_fr, psi.xi, psi.sigma, psi.j, psi.spin))
-    return rows
+        fr, across = p.psi_fr, p.psi_oct
+        filters = (p.n_fr, fr.xi, fr.sigma, fr.j, fr.spin)
+        filters += (p.n_oct, across.xi, across.sigma, across.spin) if across else ()
+        positions = [-1] if format == "joint" else [i * p.step for i in range(p.n1_kept)]
+        rows += [(p.order, n1, p.n2, *filters) for n1 in positions]
+    if paths[0].psi_oct:
+        names += ["n_oct", "xi_oct", "sigma_oct", "spin_oct"]
+    return {name: np.array([row[i] for row in rows]) for i, name in enumerate(names)}

@@ -60,10 +60,10 @@ def reference_names(case):
     if case["kind"] == "1d":
         return reference.paths_1d(args["J"], args["Q"])
     args.pop("format", None)
-    rows = reference.time_frequency_rows(
-        reference.time_frequency_paths(golden(case["file"])["x"], **args)
-    )
-    return [row[:4] for row in rows]
+    paths = reference.time_frequency_paths(golden(case["file"])["x"], **args)
+    meta = reference.time_frequency_meta(paths)
+    names = ("order", "n1", "n2", "n_fr")
+    return list(zip(*(meta[name].tolist() for name in names), strict=True))
 
 
 def assert_lists_close(outputs, names, held, tolerance):
@@ -93,13 +93,9 @@ def test_reference(case):
 @every([case for case in CASES if case["kind"] == "jtfs" and case["params"].get("T") != 0])
 def test_reference_rows(case):
     data, args = golden(case["file"]), arguments(case)
-    joint = args.pop("format", "time") == "joint"
+    format = args.pop("format", "time")
     paths = reference.time_frequency_paths(data["x"], **args)
-    rows = reference.time_frequency_rows(paths)
-    if joint:  # one row a picture, and no order 0
-        rows = [(p.order, -1, p.n2, p.n_fr, *p.psi_fr[:4]) for p in paths]
-    names = ("order", "n1", "n2", "n_fr", "xi_fr", "sigma_fr", "j_fr", "spin")
-    for name, column in zip(names, zip(*rows, strict=True), strict=True):
+    for name, column in reference.time_frequency_meta(paths, format).items():
         np.testing.assert_allclose(column, data[f"meta_{name}"], rtol=1e-12, err_msg=name)
 
 

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from reference import time_frequency, time_frequency_paths, time_frequency_rows
+from reference import time_frequency, time_frequency_meta, time_frequency_paths
 
 from keras_scattering import Scattering1D, TimeFrequencyScattering
 
@@ -254,15 +254,8 @@ def test_metadata_rows_are_in_the_order_of_the_output(size, config):
     transform.build((None, size))
     options = {name: value for name, value in config.items() if name != "format"}
     pictures = time_frequency_paths(np.zeros((1, size)), **options)
-    if config.get("format") == "joint":
-        keys = [(p.order, -1, p.n2, p.n_fr) for p in pictures]
-        filters = [p.psi_fr for p in pictures]
-        rows = [(*key, f.xi, f.sigma, f.j, f.spin) for key, f in zip(keys, filters, strict=True)]
-    else:
-        rows = time_frequency_rows(pictures)
-    names = ("order", "n1", "n2", "n_fr", "xi_fr", "sigma_fr", "j_fr", "spin")
     meta = transform.meta()
-    for name, expected in zip(names, zip(*rows, strict=True), strict=True):
+    for name, expected in time_frequency_meta(pictures, transform.format).items():
         np.testing.assert_allclose(meta[name], expected, rtol=1e-12, err_msg=name)
 
 

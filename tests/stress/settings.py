@@ -334,19 +334,12 @@ def expected(setting: Setting, x: np.ndarray) -> Any:
 def expected_meta(setting: Setting) -> dict[str, list]:
     given = own(setting.given)
     if setting.layer == "TimeFrequencyScattering":
-        names = ("order", "n1", "n2", "n_fr", "xi_fr", "sigma_fr", "j_fr", "spin")
-        joint = given.pop("format") == "joint"
+        format = given.pop("format")
         size = max(setting.shape) if not setting.channels else None
         if size is None:
             size = setting.shape[1] if setting.first else setting.shape[0]
         pictures = reference.time_frequency_paths(np.zeros((1, size)), **given)
-        rows = reference.time_frequency_rows(pictures)
-        if joint:
-            rows = [
-                (p.order, -1, p.n2, p.n_fr, *(getattr(p.psi_fr, a) for a in WAVELET))
-                for p in pictures
-            ]
-        return dict(zip(names, zip(*rows, strict=True), strict=True))
+        return reference.time_frequency_meta(pictures, format)
     J, order = given["J"], given["max_order"]
     if setting.layer == "Scattering1D":
         paths = reference.paths_1d(J, given["Q"], order)
@@ -356,9 +349,6 @@ def expected_meta(setting: Setting) -> dict[str, list]:
         paths = reference.paths_3d(J, order)
     n1, n2 = zip(*[(*path, -1, -1)[:2] for path in paths], strict=True)
     return {"order": [len(path) for path in paths], "n1": list(n1), "n2": list(n2)}
-
-
-WAVELET = ("xi", "sigma", "j", "spin")
 
 
 # The layer
