@@ -1,8 +1,11 @@
 """Signals that are made have the moments they are to have, and what else the descent promises."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
+import scipy
 import tensorflow as tf
 
 from keras_scattering import (
@@ -22,6 +25,7 @@ from keras_scattering.descent import optimizers
 from keras_scattering.descent.objective import PARTS, Wanted, make_objective, part_means
 from keras_scattering.descent.rows import read_rows
 from keras_scattering.descent.starts import Layout
+from keras_scattering.runtime import blas
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* rows for signals of .* numbers:UserWarning")
 SIZE = 32
@@ -560,6 +564,23 @@ def test_a_step_takes_hardly_more_than_one_evaluation(monkeypatch):
     _, history = made(spectra(J=4), data=noise(1, 256).cumsum(1), steps=60, tolerance=1e-9)
     assert history["steps"] == [60]
     assert len(calls) <= 1.1 * 60
+
+
+def test_linear_algebra_takes_one_thread_for_a_while(tmp_path):
+    with blas.on_one_thread(tmp_path):  # without an OpenBLAS there is nothing to set
+        pass
+    setting = blas._setting(Path(scipy.__file__).parent)
+    if setting is None:
+        pytest.skip("SciPy has no OpenBLAS of its own here")
+    get, put = setting
+    before = get()
+    put(2)
+    try:
+        with blas.on_one_thread():
+            assert get() == 1
+        assert get() == 2
+    finally:
+        put(before)
 
 
 def test_progress_is_shown_if_asked_for(capsys):
