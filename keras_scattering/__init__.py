@@ -16,6 +16,9 @@ if keras.config.backend() != "tensorflow":
 
 from keras_scattering.densities import gaussian_density
 from keras_scattering.layers.harmonic3d import HarmonicScattering3D
+from keras_scattering.layers.phase_harmonics1d import PhaseHarmonics1D
+from keras_scattering.layers.phase_harmonics2d import PhaseHarmonics2D
+from keras_scattering.layers.rectifier2d import RectifierCovariances2D
 from keras_scattering.layers.scattering1d import Scattering1D
 from keras_scattering.layers.scattering2d import Scattering2D
 from keras_scattering.layers.spectra1d import ScatteringSpectra1D
@@ -28,6 +31,9 @@ keep_freed_memory()
 
 __all__ = [
     "HarmonicScattering3D",
+    "PhaseHarmonics1D",
+    "PhaseHarmonics2D",
+    "RectifierCovariances2D",
     "Scattering1D",
     "Scattering2D",
     "ScatteringSpectra1D",

@@ -60,13 +60,14 @@ def second_int(name: str, value: Any, largest: int) -> int:
     return positive_int(name, value, largest, f" {_SHAPE}" if shape else "")
 
 
-def optional_natural(name: str, value: Any) -> int | None:
+def optional_natural(name: str, value: Any, largest: float = math.inf) -> int | None:
     """None, or an integer of at least 0."""
     if value is None:
         return None
-    if not is_int(value) or int(value) < 0:
+    if not is_int(value) or not 0 <= int(value) <= largest:
+        allowed = "of at least 0" if largest == math.inf else f"from 0 to {largest}"
         raise ValueError(
-            f"Argument `{name}` must be None or an integer of at least 0. "
+            f"Argument `{name}` must be None or an integer {allowed}. "
             f"Received: {name}={shown(value)}"
         )
     return int(value)

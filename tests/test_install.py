@@ -43,8 +43,7 @@ def run(*command, cwd, check=True, first=None):
         [str(part) for part in command],
         cwd=cwd,
         env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         encoding="utf8",
         check=False,
     )

@@ -25,6 +25,7 @@ import tensorflow as tf
 from keras_scattering.engine.amplitude import Scale, largest, power_of_two
 from keras_scattering.engine.averages import complete
 from keras_scattering.engine.axes import extend
+from keras_scattering.engine.covariances import covariances
 from keras_scattering.engine.grams import products
 from keras_scattering.engine.lattice import Lattice
 from keras_scattering.engine.operations import operations
@@ -32,6 +33,7 @@ from keras_scattering.engine.ratios import powers, ratios
 from keras_scattering.engine.spectra import Spectrum
 from keras_scattering.engine.stacks import filter_stack
 from keras_scattering.plans.averages import Average
+from keras_scattering.plans.fields import Covariances
 from keras_scattering.plans.plan import Branch, Design, Gram, Plan, Stack
 from keras_scattering.runtime.gradient import differentiated
 from keras_scattering.runtime.mode import Mode
@@ -44,14 +46,14 @@ Finish = Callable[[tf.Tensor, Average | None], tf.Tensor]
 def scattering(
     plan: Plan, design: Design, mode: Mode, arrays: Mapping[str, tf.Tensor], x: tf.Tensor
 ) -> list[tf.Tensor]:
-    """Scattering coefficients of signals (batch, *size).
+    """Scattering coefficients of signals (batch, signals, *size).
 
     Args:
         plan: The outputs, and the degree of each row.
         design: The arithmetic of the plan.
         mode: The mode of computation, which decides on the operations.
         arrays: Filters and averages of the design, by name.
-        x: The signals.
+        x: The signals of each item: one, or all channels where moments compare channels.
 
     Returns:
         If the plan is stacked, one tensor (batch, rows, *outputs) in the plan's order. Otherwise
@@ -60,7 +62,7 @@ def scattering(
     ops = operations(plan.domain, mode, arrays)
     # Moduli square their input. At unit amplitude the squares neither overflow nor vanish.
     scale = Scale((largest if mode.matrix else power_of_two)(x), differentiated([*arrays.values()]))
-    u = extend(scale.divide(x)[:, None], design.padding)
+    u = extend(scale.divide(x), design.padding)
     joined = design.joined if plan.stacked else None
     finish = complete if joined is None else _incomplete
     outputs = [finish(ops.average(u, rule), rule) for rule in design.averages]
@@ -94,7 +96,9 @@ def _compute_branch(
             outputs.append(products(inputs, node, ops))
             continue
         sources = [(after(spectra[s], outputs), bank) for s, bank in node.sources]
-        if isinstance(node, Stack):
+        if isinstance(node, Covariances):
+            outputs.append(covariances(sources, node, ops))
+        elif isinstance(node, Stack):
             outputs += filter_stack(sources, node, ops)
         elif node.lines:
             u = ops.modulus(sources)

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering.engine import averages, matrix_fourier
-from keras_scattering.engine.axes import join, sizes
+from keras_scattering.engine.axes import join, sizes, take
 from keras_scattering.engine.folding import PlacedWindow, fold, fold_by_products
 from keras_scattering.engine.fourier import Planes, inverse
 from keras_scattering.engine.moduli import compiled_modulus, modulus
@@ -107,6 +107,12 @@ class Lattice:
         """|x * psi| * phi, for moduli that no later node reads."""
         return self.average(self.modulus(sources), rule)
 
+    def shifted(self, u: tf.Tensor, shift: tuple[int, ...]) -> tf.Tensor:
+        """u(. + shift) on the circle of each of the last axes."""
+        if not any(shift):
+            return u
+        return tf.roll(u, [-t for t in shift], list(range(-len(shift), 0)))
+
     def _filtered(self, sources: Sequence[Source]) -> tf.Tensor:
         """Spectra (2, b, paths, *size) of the filtered and sub-sampled signals."""
         parts = [fold_by_products(x.planes, self._windows(x, b), b.size) for x, b in sources]
@@ -151,6 +157,12 @@ class MatrixLattice(Lattice):
         if isinstance(rule, LowPass):
             return averages.batch_first_lowpass(u, rule, self.arrays)
         return super().average(u, rule)
+
+    def shifted(self, u: tf.Tensor, shift: tuple[int, ...]) -> tf.Tensor:
+        """u(. + shift) on the circle of each of the last axes."""
+        for axis, t in enumerate(shift, start=-len(shift)):
+            u = take(u, axis, np.roll(np.arange(u.shape[axis]), -t))
+        return u
 
 
 class PiecewisePlane(Lattice):

@@ -17,14 +17,17 @@ def _inverse_roots(powers: tf.Tensor, level: tf.Tensor) -> tf.Tensor:
 
 
 def powers(y: tf.Tensor, rule: Ratios) -> tf.Tensor:
-    """The powers among the rows (..., R) of a design, and behind them the mean square."""
-    return tf.gather(y, [*rule.powers, rule.level], axis=-1)
+    """The powers among the rows (..., R) of a design, and behind them the mean squares."""
+    return tf.gather(y, np.array([*rule.powers, *rule.levels], int), axis=-1)
 
 
 def ratios(y: tf.Tensor, known: tf.Tensor, rule: Ratios) -> tf.Tensor:
     """The rows (..., K) of the output from all rows (..., R) of a design, and from powers."""
     if rule.powers:
-        inverse = _inverse_roots(*tf.split(known, [len(rule.powers), 1], -1))
+        divisors, levels = tf.split(known, [len(rule.powers), len(rule.levels)], -1)
+        if len(rule.levels) > 1:
+            levels = tf.gather(levels, rule.level_of, axis=-1)
+        inverse = _inverse_roots(divisors, levels)
         batch_axes = len(inverse.shape) - 1
         inverse = tf.pad(inverse, [(0, 0)] * batch_axes + [(0, 1)], constant_values=1)
         for divisor in rule.divisors.T:

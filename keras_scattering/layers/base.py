@@ -191,8 +191,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
             plan = self._state.plan
         else:
             plan = self._plan(batched)
-        axis = self._signals.channel_axis(batched)
-        outputs = self._output_shapes(plan, None if axis is None else batched[axis])
+        outputs = self._output_shapes(plan, self._signals.channels(batched))
         lead = () if len(batched) > len(shape) else shape[:1]
         outputs = [(*lead, *output) for output in outputs]
         return outputs[0] if plan.stacked else outputs
@@ -266,6 +265,7 @@ class ScatteringLayer(keras.Layer, abc.ABC):
     ) -> list[tf.Tensor]:
         """Coefficients of one part of the batch, in the layout of the data format if stacked."""
         (x,) = items
+        x = x if self._signals.joint else x[:, None]
         outputs = scattering(plan, design, mode, dict(zip(names, weights, strict=True)), x)
         return [self._arrange(plan, y) for y in outputs] if plan.stacked else outputs
 
@@ -312,11 +312,10 @@ class ScatteringLayer(keras.Layer, abc.ABC):
         # aborts where the check comes before the cast.
         if not in_forward_mode(x):  # which has no derivative of such a check
             x = tf.ensure_shape(x, shape)
-        axis = self._signals.channel_axis(shape)
-        channels = None if axis is None else x.shape[axis]
         outputs = self._coefficients(x)
         if not plan.stacked:
             outputs = separate(design, outputs)
+        channels = self._signals.channels(shape)
         outputs = [
             self._signals.merge(tf.cast(y, self.compute_dtype), channels, plan.stacked)
             for y in outputs

@@ -31,12 +31,14 @@ class Signals:
         rank: Number of axes of a signal.
         axes: Names of these axes, for messages.
         data_format: "channels_last" or "channels_first".
+        joint: Whether moments compare the channels of an input, so that they stay together.
     """
 
     layer: str
     rank: int
     axes: str
     data_format: str
+    joint: bool = False
 
     @property
     def channels_last(self) -> bool:
@@ -49,8 +51,13 @@ class Signals:
             return None
         return self.rank + 1 if self.channels_last else 1
 
+    def channels(self, shape: Shape) -> int | None:
+        """Channels that are treated one by one; None if there are none, or if they are joint."""
+        axis = self.channel_axis(shape)
+        return None if axis is None or self.joint else shape[axis]
+
     def size(self, shape: Shape) -> tuple[int, ...]:
-        """Size of the signals in a batched input shape; refuses other shapes."""
+        """Size of the signals in a batched input shape, joint channels first; refuses others."""
         if len(shape) not in (self.rank + 1, self.rank + 2):
             channels = f"{self.axes}, channels" if self.channels_last else f"channels, {self.axes}"
             raise ValueError(
@@ -73,7 +80,7 @@ class Signals:
             raise ValueError(
                 f"{self.layer} takes signals of at most 2**30 samples. Received: shape {shape}"
             )
-        return size
+        return (int(shape[axis] or 0), *size) if self.joint and axis else size
 
     def batched(self, shape: Any, built: Shape | None) -> Shape:
         """An input shape with its batch axis, which a single signal in a `tf.data` map lacks.
@@ -164,13 +171,13 @@ class Signals:
         return (*size, channels) if self.channels_last else (channels, *size)
 
     def split(self, x: tf.Tensor, shape: Shape) -> tf.Tensor:
-        """Inputs as signals (batch * channels, *size)."""
+        """Inputs as items: signals (batch * channels, *size), or joint channels together."""
         axis = self.channel_axis(shape)
         if axis is None:
             return x
         if axis != 1:
             x = tf.transpose(x, (0, axis, *range(1, axis)))
-        return tf.reshape(x, (-1, *x.shape[2:]))
+        return x if self.joint else tf.reshape(x, (-1, *x.shape[2:]))
 
     def arrange(self, y: tf.Tensor) -> tf.Tensor:
         """Stacked coefficients (batch, paths, *size), in the layout of the data format."""

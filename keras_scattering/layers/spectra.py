@@ -1,4 +1,4 @@
-"""The base of layers of scattering spectra: moments, divided by powers."""
+"""The base of layers of moments: means over the signal, divided by powers."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -22,7 +22,6 @@ class SpectraLayer(ScatteringLayer):
     def __init__(
         self,
         normalize: bool | str,
-        oversampling: int | None,
         padding: str,
         data_format: str | None,
         **kwargs: Any,
@@ -31,7 +30,6 @@ class SpectraLayer(ScatteringLayer):
         if not isinstance(normalize, bool):
             normalize = _validate.one_of("normalize", normalize, NORMALIZATIONS)
         self.normalize = normalize
-        self.oversampling = _validate.optional_natural("oversampling", oversampling)
         self.padding = _validate.one_of("padding", padding, _validate.PADDINGS)
         self._powers: keras.Variable | None = None  # (channels, powers), after `adapt`
 
@@ -44,10 +42,10 @@ class SpectraLayer(ScatteringLayer):
     def _design(self, shape: Shape) -> None:
         super()._design(shape)
         if self.normalize == "adapted":
-            axis = self._signals.channel_axis(shape)
-            channels = (1 if axis is None else shape[axis]) or 1
+            channels = self._signals.channels(shape) or 1
+            rule = self._ratios()
             self._powers = keras.Variable(
-                np.zeros((channels, len(self._ratios().powers) + 1)),
+                np.zeros((channels, len(rule.powers) + len(rule.levels))),
                 dtype=self._precision,
                 trainable=False,
                 name="powers",
@@ -131,7 +129,6 @@ class SpectraLayer(ScatteringLayer):
         return {
             **super().get_config(),
             "normalize": self.normalize,
-            "oversampling": self.oversampling,
             "padding": self.padding,
         }
 

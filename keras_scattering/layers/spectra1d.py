@@ -102,7 +102,8 @@ class ScatteringSpectra1D(SpectraLayer):
         **kwargs: Any,
     ):
         options = {"jit_compile": jit_compile, "fft": fft, **kwargs}
-        super().__init__(normalize, oversampling, padding, data_format, **options)
+        super().__init__(normalize, padding, data_format, **options)
+        self.oversampling = _validate.optional_natural("oversampling", oversampling)
         self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
         self._Q = _validate.per_octave("Q", Q, self.J)
         self.Q = self._Q if isinstance(Q, (tuple, list)) else self._Q[0]
@@ -116,4 +117,10 @@ class ScatteringSpectra1D(SpectraLayer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the layer."""
-        return {**super().get_config(), "J": self.J, "Q": self.Q, "diagonal": self.diagonal}
+        return {
+            **super().get_config(),
+            "J": self.J,
+            "Q": self.Q,
+            "diagonal": self.diagonal,
+            "oversampling": self.oversampling,
+        }

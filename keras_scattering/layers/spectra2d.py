@@ -102,7 +102,8 @@ class ScatteringSpectra2D(SpectraLayer):
         **kwargs: Any,
     ):
         options = {"jit_compile": jit_compile, "fft": fft, **kwargs}
-        super().__init__(normalize, oversampling, padding, data_format, **options)
+        super().__init__(normalize, padding, data_format, **options)
+        self.oversampling = _validate.optional_natural("oversampling", oversampling)
         self.J = _validate.positive_int("J", J, _validate.LARGEST_J)
         self.L = _validate.second_int("L", L, _validate.LARGEST_COUNT)
         self.reduce = _validate.one_of("reduce", reduce, (None, "angle"))
@@ -121,4 +122,10 @@ class ScatteringSpectra2D(SpectraLayer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the layer."""
-        return {**super().get_config(), "J": self.J, "L": self.L, "reduce": self.reduce}
+        return {
+            **super().get_config(),
+            "J": self.J,
+            "L": self.L,
+            "reduce": self.reduce,
+            "oversampling": self.oversampling,
+        }

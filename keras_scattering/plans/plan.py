@@ -28,6 +28,7 @@ import numpy as np
 from keras_scattering.filters import FilterBank
 from keras_scattering.plans.averages import Average
 from keras_scattering.plans.banks import Bank, Box, Weights
+from keras_scattering.plans.fields import Covariances
 from keras_scattering.plans.grid import Grid
 from keras_scattering.plans.harmonics import HarmonicBank
 from keras_scattering.plans.padding import Padding
@@ -138,7 +139,7 @@ class Gram:
 class Branch:
     """Nodes computed together, whose signals are then dropped."""
 
-    nodes: tuple[Node | Stack | Gram, ...]
+    nodes: tuple[Node | Stack | Gram | Covariances, ...]
 
     @property
     def samples(self) -> int:
@@ -161,6 +162,7 @@ class Design:
     averages: tuple[Average, ...]  # of the input itself, for the first rows
     branches: tuple[Branch, ...]
     arrays: dict[str, np.ndarray]  # filters and averages, in the design's precision
+    signals: int = 1  # of one item: channels if moments compare them, else one
 
     @property
     def joined(self) -> Average | None:
@@ -174,7 +176,9 @@ class Design:
     def rows(self) -> list[tuple[int, ...]]:
         """Rows of the averages in the output: one tuple per tensor, in the order of computation."""
         rows = [group for branch in self.branches for group in branch.rows]
-        return [(row,) for row, _ in enumerate(self.averages)] + rows
+        n = self.signals
+        first = [tuple(range(n * i, n * (i + 1))) for i in range(len(self.averages))]
+        return first + rows
 
     @property
     def samples(self) -> int:
@@ -191,7 +195,8 @@ class Ratios:
     """
 
     powers: tuple[int, ...]  # the rows of the powers p
-    level: int  # the row of the signal's mean square
+    levels: tuple[int, ...]  # the rows of the mean squares of signals
+    level_of: tuple[int, ...]  # the mean square of each power's signal, among the levels
     divisors: np.ndarray  # (rows, 2): the powers a and b of each row, len(powers) for none
     rows: np.ndarray  # (output rows, terms of their mean)
     own: bool  # whether each signal is divided by its own powers, or the layer knows others

@@ -7,57 +7,27 @@ $\langle |x * \psi|^2 \rangle$ they depend neither on the amplitude of x nor on 
 """
 
 import math
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Container, Hashable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from keras_scattering.filters import FilterBank
-from keras_scattering.plans.averages import Average, Mean
+from keras_scattering.plans.averages import Mean
 from keras_scattering.plans.banks import Bank, Box, Weights, hull
 from keras_scattering.plans.compact import Arrays
-from keras_scattering.plans.grid import Grid
 from keras_scattering.plans.limits import refuse_design
-from keras_scattering.plans.padding import Padding
-from keras_scattering.plans.plan import Branch, Design, Domain, Gram, Node, Plan, Ratios, Samples
+from keras_scattering.plans.moments import (
+    Averages,
+    Ground,
+    Row,
+    ratios,
+    steps,
+    table,
+    used_keys,
+)
+from keras_scattering.plans.plan import Branch, Design, Domain, Gram, Node, Plan, Samples
 from keras_scattering.plans.wavelet import by_scale, spectra_of
-
-Averages = dict[Hashable, Callable[[Arrays], Average]]
-"""Rules for means of the input, by the keys of their rows."""
-
-LEVEL: Hashable = "level"
-"""The key of the signal's mean square."""
-
-
-class Ground(NamedTuple):
-    """The periodic grid of padded signals, and the box of the signals' own samples."""
-
-    size: tuple[int, ...]
-    padding: tuple[Padding, ...]
-    keep: Box
-
-    @property
-    def whole(self) -> bool:
-        """Whether there is no padding."""
-        return self.keep == tuple((0, n) for n in self.size)
-
-    def kept(self, k: int) -> Box:
-        """The signals' own samples, one every 2**k on each axis."""
-        return tuple((-(-start // 2**k), -(-stop // 2**k)) for start, stop in self.keep)
-
-    def coarsest(self, k: int) -> int:
-        """The largest power of two that divides all sizes, as its exponent, up to k."""
-        return next(i for i in range(k, -1, -1) if all(n % 2**i == 0 for n in self.size))
-
-
-def circle(size: tuple[int, ...]) -> Ground:
-    """Signals that are periodic as they are."""
-    return Ground(size, (), tuple((0, n) for n in size))
-
-
-def padded(grid: Grid) -> Ground:
-    """Signals with the padding of a grid."""
-    return Ground(grid.padded, grid.extension, grid.keep(0))
 
 
 class Product(NamedTuple):
@@ -75,31 +45,6 @@ class Group(NamedTuple):
     name: str
     filters: Sequence[Callable[[], np.ndarray]]
     products: Sequence[Sequence[Product]]
-
-
-class Term(NamedTuple):
-    """A mean, divided by the roots of two powers, all by their keys; None for no divisor."""
-
-    key: Hashable
-    divisors: tuple[Hashable | None, Hashable | None] = (None, None)
-
-
-class Row(NamedTuple):
-    """A row of the output: its metadata, its degree, and the terms of its mean."""
-
-    meta: tuple[Any, ...]
-    degree: int
-    terms: Sequence[Term]
-
-
-def parts(imaginary: bool) -> tuple[bool, ...]:
-    """Whether each part of a mean is imaginary: the real part, and the other if there is one."""
-    return (False, True) if imaginary else (False,)
-
-
-def part_name(imaginary: bool) -> str:
-    """The entry of a part in the metadata."""
-    return "imag" if imaginary else "real"
 
 
 def plan_spectra(
@@ -128,10 +73,7 @@ def plan_spectra(
             2**max(0, j - a).
     """
     own = normalize != "adapted"
-    used = {term.key for row in rows for term in row.terms}
-    if normalize:
-        used |= {key for row in rows for term in row.terms for key in term.divisors if key}
-        used.add(LEVEL)
+    used = used_keys(rows, normalize)
     place: dict[Hashable, int] = {}
 
     def number(key: Hashable) -> int:
@@ -154,22 +96,20 @@ def plan_spectra(
         refuse_design(math.prod(ground.size) * (len(first) + 8), ground.size)
         return _Designer(Arrays(dtype), ground, first, oversampling, place).design(inputs, kept)
 
-    table = zip(*(row.meta for row in rows), strict=True)
-    meta = {name: np.array(values) for name, values in zip(columns, table, strict=True)}
     return Plan(
         domain=domain,
-        meta=meta,
+        meta=table(rows, columns),
         outputs=((len(rows),),),
         stacked=True,
         design=design,
         degrees=np.array([row.degree for row in rows] if own else [_degree(key) for key in place]),
-        steps=(math.nan,) * len(rows),
+        steps=steps(rows),
         banks=(first,),
-        ratios=_ratios(rows, place, normalize),
+        ratios=ratios(rows, place, normalize),
     )
 
 
-def _kept(group: Group, used: set[Hashable]) -> Group:
+def _kept(group: Group, used: Container[Hashable]) -> Group:
     """A group without the products that no row uses."""
     pairs = [
         (psi, kept)
@@ -182,21 +122,6 @@ def _kept(group: Group, used: set[Hashable]) -> Group:
 def _degree(key: Hashable) -> int:
     """The degree of a mean before it is divided."""
     return 1 if key == "mean" or (isinstance(key, tuple) and key[0] == "sparsity") else 2
-
-
-def _ratios(rows: Sequence[Row], place: dict[Hashable, int], normalize: bool | str) -> Ratios:
-    """The ratios of the output's rows; all have as many terms as the longest mean."""
-    most = max(len(row.terms) for row in rows)  # fewer terms are repeated: their mean is the same
-    terms = ([*row.terms] * (most // len(row.terms)) for row in rows)
-    index = np.array([[place[term.key] for term in some] for some in terms])
-    divisors = [key for row in rows for t in row.terms for key in t.divisors if key and normalize]
-    powers = {key: i for i, key in enumerate(dict.fromkeys(divisors))}
-    each = np.full((len(place), 2), len(powers))
-    for term in (term for row in rows for term in row.terms):
-        each[place[term.key]] = [powers.get(key, len(powers)) for key in term.divisors]
-    level = place.get(LEVEL, 0)
-    own = normalize != "adapted"
-    return Ratios(tuple(place[key] for key in powers), level, each, index, own)
 
 
 class _Designer:

@@ -9,37 +9,25 @@ from keras_scattering.filters import MorletBank1D
 from keras_scattering.plans.averages import Average, Inner, Mean, Variance
 from keras_scattering.plans.compact import Arrays
 from keras_scattering.plans.limits import refuse_paths
+from keras_scattering.plans.moments import LEVEL, Ground, Row, Term, ground, part_name, parts
 from keras_scattering.plans.plan import Domain, Plan, column
-from keras_scattering.plans.spectra import (
-    LEVEL,
-    Ground,
-    Group,
-    Product,
-    Row,
-    Term,
-    circle,
-    padded,
-    part_name,
-    parts,
-    plan_spectra,
-)
+from keras_scattering.plans.spectra import Group, Product, plan_spectra
 from keras_scattering.plans.time import TimeAxis
 
 # Two centres are the same if they differ by less, in units of the first.
 _SAME = 1e-6
 
 
-def _ground(N: int, J: int, padding: str) -> Ground:
-    periodic = padding in ("periodic", "none")
-    axis = TimeAxis(N, J, None, None, "reflect" if periodic else padding)
-    return circle((N,)) if periodic else padded(axis)
+def time_ground(N: int, J: int, padding: str) -> Ground:
+    """The grid of signals in time, whose padding is that of scale J."""
+    return ground(lambda kind: TimeAxis(N, J, None, None, kind), (N,), padding)
 
 
-def _mean(bank: MorletBank1D, ground: Ground, arrays: Arrays) -> Average:
+def _mean(bank: MorletBank1D, where: Ground, arrays: Arrays) -> Average:
     """The mean of x * phi over the signal's samples."""
-    if ground.whole:
-        return Mean(ground.keep)
-    ((start, stop),) = ground.keep
+    if where.whole:
+        return Mean(where.keep)
+    ((start, stop),) = where.keep
     inside = np.zeros(bank.N)
     inside[start:stop] = 1 / (stop - start)
     weights = np.fft.ifft(np.fft.fft(inside) * bank.phi().conj()).real
@@ -140,8 +128,8 @@ def plan_spectra1d(
     padding: str,
 ) -> Plan:
     """The plan of `ScatteringSpectra1D` for signals of `N` samples."""
-    ground = _ground(N, J, padding)
-    (samples,) = ground.size
+    where = time_ground(N, J, padding)
+    (samples,) = where.size
     first, second = (MorletBank1D(samples, J, q, 2.0**J) for q in Q)
     moments = _Moments(first, second)
     refuse_paths(len(first) ** 2 * len(second) // 8)
@@ -149,10 +137,10 @@ def plan_spectra1d(
     refuse_paths(len(rows))
     plan = plan_spectra(
         Domain.LINE,
-        ground,
+        where,
         {
-            "mean": functools.partial(_mean, first, ground),
-            LEVEL: lambda _: Variance(ground.keep, centred=False),
+            "mean": functools.partial(_mean, first, where),
+            LEVEL: lambda _: Variance(where.keep, centred=False),
         },
         first,
         _groups(moments, rows),

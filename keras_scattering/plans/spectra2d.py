@@ -8,26 +8,14 @@ from keras_scattering.filters import MorletBank2D
 from keras_scattering.plans.averages import Mean, Variance
 from keras_scattering.plans.image import ImagePlane
 from keras_scattering.plans.limits import refuse_paths
+from keras_scattering.plans.moments import LEVEL, Ground, Row, Term, ground, part_name, parts
 from keras_scattering.plans.plan import Domain, Plan
-from keras_scattering.plans.spectra import (
-    LEVEL,
-    Ground,
-    Group,
-    Product,
-    Row,
-    Term,
-    circle,
-    padded,
-    part_name,
-    parts,
-    plan_spectra,
-)
+from keras_scattering.plans.spectra import Group, Product, plan_spectra
 
 
-def _ground(shape: tuple[int, int], J: int, padding: str) -> Ground:
-    periodic = padding in ("periodic", "none")
-    plane = ImagePlane(shape, J, "signal", None, "reflect" if periodic else padding)
-    return circle(shape) if periodic else padded(plane)
+def image_ground(shape: tuple[int, int], J: int, padding: str) -> Ground:
+    """The grid of images, whose padding is that of scale J."""
+    return ground(lambda kind: ImagePlane(shape, J, "signal", None, kind), shape, padding)
 
 
 def _power(j: int, angle: int) -> Hashable:
@@ -142,10 +130,10 @@ def plan_spectra2d(
     padding: str,
 ) -> Plan:
     """The plan of `ScatteringSpectra2D` for images of `shape`."""
-    ground = _ground(shape, J, padding)
+    where = image_ground(shape, J, padding)
     moments = _Moments(J, L)
     refuse_paths(len(moments.pairs) * L**2 + len(moments.triples) * L**3)
-    bank = MorletBank2D(ground.size, J, L)
+    bank = MorletBank2D(where.size, J, L)
     rows = (_rows_over_angles if reduce == "angle" else _rows)(
         moments, *((0, 0) if normalize else (1, 2))
     )
@@ -166,11 +154,11 @@ def plan_spectra2d(
     ]
     return plan_spectra(
         Domain.PLANE,
-        ground,
+        where,
         {
-            "mean": lambda _: Mean(ground.keep),
-            "variance": lambda _: Variance(ground.keep, centred=True),
-            LEVEL: lambda _: Variance(ground.keep, centred=False),
+            "mean": lambda _: Mean(where.keep),
+            "variance": lambda _: Variance(where.keep, centred=True),
+            LEVEL: lambda _: Variance(where.keep, centred=False),
         },
         bank,
         groups,
