@@ -14,6 +14,17 @@ gravel, which come with scikit-image. The table has properties that neither mode
 * the bispectrum of three bands of frequencies, divided by the deviations of the bands. It is the
   mean of the product of three filtered fields, and 0 for a Gaussian field.
 
+Random phases have none of them. Fields from spectra come near to skewness and bispectrum. At a lag
+of one pixel they have the excess kurtosis of the picture within 30 % for lognormal, grass and
+gravel, and 1.5 times as much for brick. The row "mean distance" tells how far statistics are from
+those of the picture on average, in deviations over other parts of the field. Fields from spectra
+are nearer to the lognormal picture than other draws of the same law are. For photographs they are
+farther than other parts, and nearer than random phases.
+
+Two things fail. Values go beyond the range of the photographs, so their kurtosis is too large. And
+mortar is broken, since the largest scale is a quarter of the picture: the moments do not hold
+longer lines.
+
 From the project's folder:
 
     python examples/fields.py
@@ -109,12 +120,10 @@ def synthesise(picture, scale, count, steps, rng):
     target = ScatteringSpectra2D(J=scale, padding="symmetric")(picture[None])
     layer = ScatteringSpectra2D(J=scale)
     layer.build((None, *picture.shape))
-    made, errors = [], []
-    for start in random_phases(picture, count, rng):
-        x, history = reconstruct(layer, target, steps, start=start[None], verbose=0)
-        made.append(x[0])
-        errors.append(history["error"][[0, -1], 0])
-    return np.stack(made), np.transpose(errors)
+    start = random_phases(picture, count, rng)
+    targets = np.repeat(target, count, 0)
+    made, history = reconstruct(layer, targets, steps, start=start, verbose=0)
+    return made, history["error"][[0, -1]]
 
 
 def standardised(x):

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from keras_scattering import _validate
-from keras_scattering.layers.spectra import SpectraLayer
+from keras_scattering.layers.spectra1d import ScatteringSpectra1D
+from keras_scattering.layers.spectra2d import ScatteringSpectra2D
 
 __all__ = ["angle_harmonics", "moments", "scale_means", "scores", "significant", "surrogates"]
 
@@ -138,7 +139,7 @@ def angle_harmonics(layer: Any, coefficients: Any) -> tuple[np.ndarray, dict[str
     one among equal harmonics is this package's.
     """
     meta = _meta(layer, "angle_harmonics")
-    if getattr(layer, "reduce", None) != "angle":
+    if not isinstance(layer, ScatteringSpectra2D) or layer.reduce != "angle":
         raise ValueError(
             "Argument `layer` of angle_harmonics() must be a ScatteringSpectra2D with "
             f"reduce='angle'. Received: {_validate.shown(layer.get_config())}"
@@ -324,7 +325,7 @@ def _ratio(part: Any, whole: Any) -> np.ndarray:
 
 
 def _meta(layer: Any, function: str) -> dict[str, np.ndarray]:
-    if not isinstance(layer, SpectraLayer):
+    if not isinstance(layer, ScatteringSpectra1D | ScatteringSpectra2D):
         raise ValueError(
             f"Argument `layer` of {function}() must be a layer of scattering spectra. "
             f"Received: {_validate.shown(layer)}"

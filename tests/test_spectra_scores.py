@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from keras_scattering import Scattering1D, ScatteringSpectra1D, ScatteringSpectra2D, spectra
+from keras_scattering import (
+    PhaseHarmonics1D,
+    Scattering1D,
+    ScatteringSpectra1D,
+    ScatteringSpectra2D,
+    spectra,
+)
 
 
 def noise(*shape, seed=0):
@@ -194,8 +200,9 @@ def test_what_they_refuse(function, layer):
     y = layer(noise(1, 1024))
     with pytest.raises(ValueError, match=r"rows per channel last. Received: shape \(1, 5\)"):
         function(layer, y[:, :5])
-    with pytest.raises(ValueError, match="layer of scattering spectra"):
-        function(Scattering1D(J=2), y)
+    for other in (Scattering1D(J=2), PhaseHarmonics1D(J=2)):
+        with pytest.raises(ValueError, match="layer of scattering spectra"):
+            function(other, y)
     with pytest.raises(ValueError, match="needs a built layer"):
         function(ScatteringSpectra1D(J=2), y)
 
