@@ -24,8 +24,10 @@ from keras_scattering.layers.scattering2d import Scattering2D
 from keras_scattering.layers.spectra1d import ScatteringSpectra1D
 from keras_scattering.layers.spectra2d import ScatteringSpectra2D
 from keras_scattering.layers.timefrequency import TimeFrequencyScattering
+from keras_scattering.points import PointPattern
 from keras_scattering.reconstruction import reconstruct
 from keras_scattering.runtime.tensorflow_internals import keep_freed_memory
+from keras_scattering.synthesis import synthesize
 
 keep_freed_memory()
 
@@ -33,6 +35,7 @@ __all__ = [
     "HarmonicScattering3D",
     "PhaseHarmonics1D",
     "PhaseHarmonics2D",
+    "PointPattern",
     "RectifierCovariances2D",
     "Scattering1D",
     "Scattering2D",
@@ -41,6 +44,7 @@ __all__ = [
     "TimeFrequencyScattering",
     "gaussian_density",
     "reconstruct",
+    "synthesize",
 ]
 
 
