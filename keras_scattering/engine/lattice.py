@@ -38,6 +38,7 @@ from keras_scattering.runtime.tensorflow_internals import DIVIDED_TRANSFORM
 
 Source = tuple[Spectrum, Any]
 """Spectra of signals, and their filters: a `Bank`, or a `HarmonicBank` for volumes."""
+Shift = tuple[int, ...]
 
 
 def _joined(parts: Sequence[tf.Tensor], rank: int) -> tf.Tensor:
@@ -107,11 +108,29 @@ class Lattice:
         """|x * psi| * phi, for moduli that no later node reads."""
         return self.average(self.modulus(sources), rule)
 
-    def shifted(self, u: tf.Tensor, shift: tuple[int, ...]) -> tf.Tensor:
+    def shifted(self, u: tf.Tensor, shift: Sequence[Any]) -> tf.Tensor:
         """u(. + shift) on the circle of each of the last axes."""
-        if not any(shift):
-            return u
         return tf.roll(u, [-t for t in shift], list(range(-len(shift), 0)))
+
+    def each(self, function: Callable[..., tf.Tensor], shifts: Sequence[Shift]) -> tf.Tensor:
+        """The results of a function of a shift, one after the other, stacked along a last axis."""
+        results: list[tf.Tensor] = []
+        for shift in shifts:
+            with tf.control_dependencies(results[-1:]):
+                results.append(function(shift))
+        return tf.stack(results, -1)
+
+    def total(
+        self, function: Callable[..., Planes], shifts: Sequence[Shift], slopes: tf.Tensor
+    ) -> Planes:
+        """The sum over shifts of a function of a shift and of its slope, the last axis."""
+        total: Planes | None = None
+        for shift, slope in zip(shifts, tf.unstack(slopes, axis=-1), strict=True):
+            with tf.control_dependencies(list(total or ())):
+                first, second = function(shift, slope)
+            total = (total[0] + first, total[1] + second) if total else (first, second)
+        assert total is not None
+        return total
 
     def _filtered(self, sources: Sequence[Source]) -> tf.Tensor:
         """Spectra (2, b, paths, *size) of the filtered and sub-sampled signals."""
@@ -140,6 +159,33 @@ class CompiledLattice(Lattice):
         real, imag = tf.unstack(self._filtered(sources))
         return compiled_modulus(real, imag, len(sources[0][1].size))
 
+    def each(self, function: Callable[..., tf.Tensor], shifts: Sequence[Shift]) -> tf.Tensor:
+        """The results of a function of a shift, stacked along a last axis; a loop compiles fast."""
+        if len(shifts) == 1:
+            return super().each(function, shifts)
+        y = tf.map_fn(
+            lambda shift: function(tf.unstack(shift)),
+            tf.constant(shifts),
+            fn_output_signature=next(iter(self.arrays.values())).dtype,
+        )
+        return tf.transpose(y, (*range(1, len(y.shape)), 0))
+
+    def total(
+        self, function: Callable[..., Planes], shifts: Sequence[Shift], slopes: tf.Tensor
+    ) -> Planes:
+        """The sum over shifts of a function of a shift and of its slope, the last axis."""
+        first, *others = shifts
+        start = function(first, slopes[..., 0])
+        if not others:
+            return start
+        items = tf.constant(others), tf.transpose(slopes[..., 1:], (4, 0, 1, 2, 3))
+
+        def add(total: Planes, item: tuple[tf.Tensor, tf.Tensor]) -> Planes:
+            terms = function(tf.unstack(item[0]), item[1])
+            return total[0] + terms[0], total[1] + terms[1]
+
+        return tf.foldl(add, items, start)
+
 
 class MatrixLattice(Lattice):
     """The operations by products with real matrices, for runtimes without Fourier transforms."""
@@ -158,7 +204,7 @@ class MatrixLattice(Lattice):
             return averages.batch_first_lowpass(u, rule, self.arrays)
         return super().average(u, rule)
 
-    def shifted(self, u: tf.Tensor, shift: tuple[int, ...]) -> tf.Tensor:
+    def shifted(self, u: tf.Tensor, shift: Sequence[Any]) -> tf.Tensor:
         """u(. + shift) on the circle of each of the last axes."""
         for axis, t in enumerate(shift, start=-len(shift)):
             u = take(u, axis, np.roll(np.arange(u.shape[axis]), -t))

@@ -183,7 +183,7 @@ class Design:
     @property
     def samples(self) -> int:
         """Samples of the largest set of signals that live at once, for one item of a batch."""
-        return max(branch.samples for branch in self.branches)
+        return max((branch.samples for branch in self.branches), default=1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # the reference transforms
 
 from rounds import Row, say, table
 
-PARTS = ("settings", "calls", "builds", "hostile", "kill_extract")
+PARTS = ("settings", "calls", "builds", "hostile", "kill_extract", "draws")
 
 
 def main() -> None:
