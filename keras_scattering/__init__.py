@@ -15,10 +15,12 @@ if keras.config.backend() != "tensorflow":
     )
 
 from keras_scattering.densities import gaussian_density
+from keras_scattering.layers.deep_spectrum import DeepScatteringSpectrum
 from keras_scattering.layers.harmonic3d import HarmonicScattering3D
 from keras_scattering.layers.phase_harmonics1d import PhaseHarmonics1D
 from keras_scattering.layers.phase_harmonics2d import PhaseHarmonics2D
 from keras_scattering.layers.rectifier2d import RectifierCovariances2D
+from keras_scattering.layers.rototranslation2d import RotoTranslationScattering2D
 from keras_scattering.layers.scattering1d import Scattering1D
 from keras_scattering.layers.scattering2d import Scattering2D
 from keras_scattering.layers.spectra1d import ScatteringSpectra1D
@@ -32,11 +34,13 @@ from keras_scattering.synthesis import synthesize
 keep_freed_memory()
 
 __all__ = [
+    "DeepScatteringSpectrum",
     "HarmonicScattering3D",
     "PhaseHarmonics1D",
     "PhaseHarmonics2D",
     "PointPattern",
     "RectifierCovariances2D",
+    "RotoTranslationScattering2D",
     "Scattering1D",
     "Scattering2D",
     "ScatteringSpectra1D",

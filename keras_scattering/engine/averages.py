@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering.engine.axes import multiply_last, sizes, take, take_run
-from keras_scattering.plans.averages import Average, LowPass, Powers
+from keras_scattering.plans.averages import Average, LowPass, OfMagnitude, Powers
 
 
 def power(u: tf.Tensor, exponent: float) -> tf.Tensor:
@@ -70,6 +70,8 @@ def complete(y: tf.Tensor, rule: Average | None) -> tf.Tensor:
     one small operation takes the place of one per node.
     """
     match rule:
+        case OfMagnitude(rule=other):
+            return complete(y, other)
         case LowPass(frames=frames) if frames > 1:
             before, own, after = tf.split(y, 3, axis=-1)
             ring = np.arange(frames)

@@ -26,6 +26,7 @@ from keras_scattering.engine.amplitude import Scale, largest, power_of_two
 from keras_scattering.engine.averages import complete
 from keras_scattering.engine.axes import extend
 from keras_scattering.engine.covariances import covariances
+from keras_scattering.engine.deep import deep_spectrum
 from keras_scattering.engine.grams import products
 from keras_scattering.engine.lattice import Lattice
 from keras_scattering.engine.operations import operations
@@ -81,7 +82,8 @@ def scattering(
     y = y if (np.diff(order) == 1).all() else tf.gather(y, order, axis=1)
     if plan.ratios and plan.ratios.own:
         y = ratios(y, powers(y, plan.ratios), plan.ratios)
-    return [scale.restore(y, plan.degrees)]
+    y = scale.restore(y, plan.degrees)
+    return [deep_spectrum(y, plan.deep, arrays) if plan.deep else y]
 
 
 def _compute_branch(

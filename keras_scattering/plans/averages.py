@@ -69,4 +69,11 @@ class Powers:
     gain: float = 1.0
 
 
-Average = LowPass | SpectralLowPass | Mean | Variance | Inner | Crop | Powers
+@dataclasses.dataclass(frozen=True)
+class OfMagnitude:
+    """The average of |u|, by another rule."""
+
+    rule: "Average"
+
+
+Average = LowPass | SpectralLowPass | Mean | Variance | Inner | Crop | Powers | OfMagnitude

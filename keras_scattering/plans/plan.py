@@ -27,7 +27,7 @@ import numpy as np
 
 from keras_scattering.filters import FilterBank
 from keras_scattering.plans.averages import Average
-from keras_scattering.plans.banks import Bank, Box, Weights
+from keras_scattering.plans.banks import Bank, Box, Paired, Weights
 from keras_scattering.plans.fields import Covariances
 from keras_scattering.plans.grid import Grid
 from keras_scattering.plans.harmonics import HarmonicBank
@@ -89,13 +89,14 @@ class Stack:
 
     The axis of the stack may be log-frequency, an angle, or octaves. The signals may have any
     number of axes. The filters of all sources begin at one line, so the phases of the signals
-    agree.
+    agree. The signals may be several stacks, one after the other.
     """
 
-    sources: tuple[tuple[int, Bank], ...]
+    sources: tuple[tuple[int, Bank | Paired], ...]
     along: tuple[AlongStack, ...]
     joint: bool  # one row per filter, with the stack's axis last, or one per filter and sample
     samples: int  # samples of its largest set of signals, for one item of a batch
+    stacks: int = 1
 
     @property
     def outputs(self) -> tuple[tuple[int, ...], ...]:
@@ -202,6 +203,26 @@ class Ratios:
     own: bool  # whether each signal is divided by its own powers, or the layer knows others
 
 
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Rows along the first order's wavelets, and the beginning of the names of its matrices."""
+
+    rows: tuple[int, ...]
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class DeepSpectrum:
+    """Coefficients divided by those before, their logarithms, and scattering along frequency."""
+
+    parents: np.ndarray | None  # the row by which each row is divided, -1 for none
+    epsilon: float
+    log: bool
+    tables: tuple[Table, ...]
+    filters: int  # along frequency
+    pairs: tuple[tuple[int, int], ...]  # of filters of second order along frequency, from 1
+
+
 def refuse_missing(domain: Domain, design: Design) -> None:
     """Refuse nodes that the engine has no operations for on a domain."""
     kinds = {type(node) for branch in design.branches for node in branch.nodes}
@@ -236,6 +257,7 @@ class Plan:
     grid: Grid | None = None  # where signals are padded, sampled and averaged
     banks: tuple[FilterBank, ...] = ()  # the wavelets of each order on that grid
     ratios: Ratios | None = None  # from the rows of the design to those of the output
+    deep: DeepSpectrum | None = None  # likewise, of coefficients in the units of the signal
 
     def degrees_of(self, rows: Sequence[int]) -> np.ndarray:
         """The degrees of some rows, or the one degree of all rows."""
