@@ -245,6 +245,10 @@ def test_number_of_rows(J, L):
     for dn in (0, 1):
         assert count2d(J=J, L=L, dn=dn) == COUNTS[L, dn][J - 5]
     assert count2d(J=J, L=L, dj=1, dl=1) == NEAR[L][J - 5]
+
+
+@pytest.mark.parametrize(("J", "L"), [(5, 8), (6, 4)])
+def test_number_of_rows_of_a_kind(J, L):
     pairs = J * (J - 1)
     counts = [1, J * L, J * L, pairs // 2 * L**2, 2 * J * L, pairs * L**2, pairs * L, 3 * J]
     for kind, count in zip(ALL, counts, strict=True):
