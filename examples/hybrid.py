@@ -184,23 +184,23 @@ def compare(data, aside, test, epochs):
 
 def draw(curves, answers, labels, path):
     """Write a picture of the training and of the errors by kind."""
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure = Figure(figsize=(6.2, 8), layout="constrained")  # as wide as a phone can show
+    above, below = figure.subplots(2, 1)
     for title, curve in curves.items():
-        left.plot(np.cumsum(curve.seconds), curve.accuracies, "o-", markersize=4, label=title)
-    left.set(xlabel="seconds of training, scattering included")
-    left.set(ylabel="accuracy on pictures set aside", title="while learning")
-    left.grid(alpha=0.3)
-    left.legend(title="before the head")
+        above.plot(np.cumsum(curve.seconds), curve.accuracies, "o-", markersize=4, label=title)
+    above.set(xlabel="seconds of training, scattering included")
+    above.set(ylabel="accuracy on pictures set aside", title="while learning")
+    above.grid(alpha=0.3)
+    above.legend(title="before the head")
     width = 0.8 / len(answers)
     for i, answer in enumerate(answers.values()):
         errors = [100 * np.mean(answer[labels == kind] != kind) for kind in range(len(KINDS))]
-        right.bar(np.arange(len(KINDS)) + (i - (len(answers) - 1) / 2) * width, errors, width)
-    right.set(ylabel="test pictures taken for another kind, %", title="at the end")
-    right.set_xticks(range(len(KINDS)), KINDS, rotation=45)
-    right.grid(alpha=0.3, axis="y")
+        below.bar(np.arange(len(KINDS)) + (i - (len(answers) - 1) / 2) * width, errors, width)
+    below.set(ylabel="test pictures taken for another kind, %", title="at the end")
+    below.set_xticks(range(len(KINDS)), KINDS, rotation=45)
+    below.grid(alpha=0.3, axis="y")
     description = (
-        "Left, the accuracy of three networks against the seconds of their training; right, their "
+        "Above, the accuracy of three networks against the seconds of their training; below, their "
         "errors by kind of clothing, of which shirts have the most."
     )
     figure.savefig(path, dpi=150, metadata={"Description": description})

@@ -192,14 +192,14 @@ def make_splits(speakers, indices, rng):
 
 def draw(features, digits, meta, results, path):
     """Write a picture of one recording in both kinds of features, and of the accuracies."""
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    grid = figure.add_gridspec(2, 2)
+    figure = Figure(figsize=(6.2, 9), layout="constrained")  # as wide as a phone can show
+    grid = figure.add_gridspec(2, 2, height_ratios=(1, 1.7))
     chosen = int(np.argmax(digits == 7))
     first = meta["order"] == 1
     channels = next(iter(features.values())).shape[-1]
     mels = np.linspace(*(1127 * np.log1p(np.array([60, RATE / 2]) / 700)), channels + 2)[1:-1]
     pictures = {
-        "order-1 scattering": (features["scattering"][chosen][:, first], meta["xi1_hz"][first]),
+        "“seven”, order 1": (features["scattering"][chosen][:, first], meta["xi1_hz"][first]),
         "mel spectrogram": (features["mel"][chosen], 700 * np.expm1(mels / 1127)),
     }
     for column, (title, (picture, hertz)) in enumerate(pictures.items()):
@@ -213,16 +213,17 @@ def draw(features, digits, meta, results, path):
         )
         ticks = np.array([100, 250, 500, 1000, 2000])
         axes.set_yticks(np.searchsorted(hertz[rising], ticks), ticks)
-        axes.set(xlabel="time, s", ylabel="frequency, Hz", title=f"“seven”: {title}")
+        axes.set(xlabel="time, s", ylabel="frequency, Hz", title=title)
     axes = figure.add_subplot(grid[1, :])
     for i, title in enumerate(features):
         places = np.arange(len(results)) + 0.4 * i - 0.2
-        bars = axes.bar(places, [100 * r[title] for r in results.values()], 0.38, label=title)
-        axes.bar_label(bars, fmt="%.1f")
-    axes.set_xticks(range(len(results)), [name.replace(" ", "\n", 1) for name in results])
-    axes.set(ylabel="held-out accuracy, %", ylim=(0, 115), yticks=range(0, 101, 20))
-    axes.set_title("other recordings of voices heard, and speakers never heard before")
-    axes.legend(loc="upper right", ncols=2)
+        bars = axes.barh(places, [100 * r[title] for r in results.values()], 0.38, label=title)
+        axes.bar_label(bars, fmt=" %.1f")
+    axes.set_yticks(range(len(results)), [name.replace(" ", "\n", 1) for name in results])
+    axes.invert_yaxis()
+    axes.set(xlabel="held-out accuracy, %", xlim=(0, 115), xticks=range(0, 101, 20))
+    axes.set_title("other recordings, and speakers never heard before")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.1), ncols=2, frameon=False)
     description = (
         "A spoken seven in order-1 scattering and in a mel spectrogram, 32 steps of time each; "
         "below, bars of the held-out accuracy of both, for the dataset's own split, one drawn at "

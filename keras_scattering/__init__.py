@@ -19,13 +19,16 @@ from keras_scattering.layers.harmonic3d import HarmonicScattering3D
 from keras_scattering.layers.phase_harmonics1d import PhaseHarmonics1D
 from keras_scattering.layers.phase_harmonics2d import PhaseHarmonics2D
 from keras_scattering.layers.rectifier2d import RectifierCovariances2D
+from keras_scattering.layers.rototranslation2d import RotoTranslationScattering2D
 from keras_scattering.layers.scattering1d import Scattering1D
 from keras_scattering.layers.scattering2d import Scattering2D
 from keras_scattering.layers.spectra1d import ScatteringSpectra1D
 from keras_scattering.layers.spectra2d import ScatteringSpectra2D
 from keras_scattering.layers.timefrequency import TimeFrequencyScattering
+from keras_scattering.points import PointPattern
 from keras_scattering.reconstruction import reconstruct
 from keras_scattering.runtime.tensorflow_internals import keep_freed_memory
+from keras_scattering.synthesis import synthesize
 
 keep_freed_memory()
 
@@ -33,7 +36,9 @@ __all__ = [
     "HarmonicScattering3D",
     "PhaseHarmonics1D",
     "PhaseHarmonics2D",
+    "PointPattern",
     "RectifierCovariances2D",
+    "RotoTranslationScattering2D",
     "Scattering1D",
     "Scattering2D",
     "ScatteringSpectra1D",
@@ -41,6 +46,7 @@ __all__ = [
     "TimeFrequencyScattering",
     "gaussian_density",
     "reconstruct",
+    "synthesize",
 ]
 
 

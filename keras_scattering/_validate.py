@@ -105,6 +105,30 @@ def positive(name: str, value: Any) -> float:
     return float(value)
 
 
+def nonnegative(name: str, value: Any) -> float:
+    """A finite number of at least 0."""
+    if not 0 <= _number(value) < math.inf:
+        raise ValueError(
+            f"Argument `{name}` must be a number of at least 0. Received: {name}={shown(value)}"
+        )
+    return float(value)
+
+
+def interval(name: str, value: Any) -> tuple[float, float]:
+    """A pair of numbers, the first less than the second; None stands for an open side."""
+    pair = tuple(value) if isinstance(value, (tuple, list)) and len(value) == 2 else (0, 0)
+    low, high = (
+        end if number is None else _number(number)
+        for number, end in zip(pair, (-math.inf, math.inf), strict=True)
+    )
+    if not low < high:
+        raise ValueError(
+            f"Argument `{name}` must be a pair (low, high) of numbers, low < high, with None for "
+            f"an open side. Received: {name}={shown(value)}"
+        )
+    return low, high
+
+
 def positives(name: str, value: Any) -> tuple[float, ...]:
     """A sequence of positive numbers."""
     if not isinstance(value, (tuple, list)) or not value or not all(map(_is_positive, value)):
@@ -155,6 +179,23 @@ def reals(name: str, value: Any) -> np.ndarray:
     if not is_real(array.dtype):
         raise not_real(name, value)
     return array.astype("float64")
+
+
+def signals(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """A finite array of real numbers of one shape, in double precision."""
+    array = reals(name, value)
+    if array.shape != shape:
+        raise ValueError(
+            f"Argument `{name}` must have shape {shape}. Received: shape {array.shape}"
+        )
+    return finite(name, array)
+
+
+def finite(name: str, array: np.ndarray) -> np.ndarray:
+    """An array without NaN or infinity."""
+    if not np.isfinite(array).all():
+        raise ValueError(f"Argument `{name}` must be finite. Received: NaN or infinity in it")
+    return array
 
 
 def not_real(name: str, value: Any) -> ValueError:

@@ -3,16 +3,13 @@
 import math
 from typing import Any
 
-import keras
 import numpy as np
-import scipy.optimize
-import tensorflow as tf
 
 from keras_scattering import _validate
+from keras_scattering.descent import starts
+from keras_scattering.descent.objective import Wanted, make_objective
+from keras_scattering.descent.optimizers import Course, Progress, lbfgs
 from keras_scattering.layers.base import ScatteringLayer
-
-_MEMORY = 20  # steps from which the optimiser estimates curvature
-_SCALINGS = 20  # largest number of attempts to scale the start
 
 
 def reconstruct(
@@ -93,81 +90,43 @@ def reconstruct(
     _validate.one_of("verbose", verbose, (0, 1, False, True))
     batch = len(targets[0])
     per_signal = (batch, *[1] * len(shape))
-
-    def rows(parts: list[Any]) -> Any:
-        """All coefficients of each signal, (batch, number)."""
-        return tf.concat([tf.reshape(y, (batch, -1)) for y in parts], 1)
-
-    def norms(y: Any) -> Any:
-        """The norm of each row, whose squares may vanish or overflow."""
-        largest = tf.reduce_max(tf.abs(y), 1)
-        return largest * tf.norm(tf.math.divide_no_nan(y, largest[:, None]), axis=1)
-
-    target = rows(targets)
+    target = np.concatenate([y.reshape(batch, -1) for y in targets], 1)
     heard = np.any(target, 1)
-    wanted = np.where(heard, norms(target), 1.0)  # silence has no norm to divide by
-
-    @tf.function
-    def evaluate(z: Any, unit: Any) -> tuple[tf.Tensor, ...]:
-        """The loss, its gradient, relative errors, and norms of S x, for x = z in given units."""
-        with tf.GradientTape() as tape:
-            tape.watch(z)
-            x = tf.reshape(z, (batch, *shape)) * tf.reshape(unit, per_signal)
-            y = rows([tf.cast(y, tf.float64) for y in keras.tree.flatten(layer(x))])
-            squares = tf.reduce_sum(((y - target) / wanted[:, None]) ** 2, 1)
-            loss = tf.reduce_sum(squares)
-        return loss, tape.gradient(loss, z), tf.sqrt(squares), norms(y)
+    wanted = np.where(heard, starts.norms(target), 1.0)  # silence has no norm to divide by
+    matching = Wanted(target, wanted[:, None], wanted[:, None])
+    objective = make_objective(layer, np.zeros(target.shape[1], int))
 
     if start is None:
         # The noise of default_rng(seed) might be the wanted signal itself.
         z = np.random.default_rng([seed, 1]).standard_normal((batch, *shape))
-        unit = np.ones(batch)
-        degree = built.plan.degrees.max()
-        for _ in range(_SCALINGS):  # one suffices, except for coefficients of mixed degrees
-            ratio = wanted / evaluate(z.ravel(), unit)[3].numpy()
-            unit *= ratio ** (1 / degree)
-            _refuse_beyond("coefficients", unit[heard], layer._precision)
-            if np.abs(ratio - 1).max() < 0.01:
-                break
-        unit *= heard
+        unit = heard * starts.matching_units(
+            lambda unit: starts.norms(
+                objective(z, unit.reshape(per_signal), matching).coefficients.numpy()
+            ),
+            wanted,
+            built.plan.degrees.max(),
+            lambda unit: starts.refuse_beyond("coefficients", unit[heard], layer._precision),
+        )
     else:
-        z = _start(start, (batch, *shape))
+        z = _validate.signals("start", start, (batch, *shape))
         peak = np.abs(z).reshape(batch, -1).max(1)
-        _refuse_beyond("start", peak[peak > 0], layer._precision)
+        starts.refuse_beyond("start", peak[peak > 0], layer._precision)
         unit = np.where(peak > 0, peak, 1.0)
         z = z / unit.reshape(per_signal)
 
-    latest = evaluate(z.ravel(), unit)[2].numpy()
-    history = [latest]
-    progress = keras.utils.Progbar(steps, verbose=verbose, stateful_metrics=["error"])
-
-    def loss_and_gradient(z: np.ndarray) -> tuple[float, np.ndarray]:
-        nonlocal latest
-        loss, gradient, errors, _ = evaluate(z, unit)
-        latest = errors.numpy()
-        return float(loss), gradient.numpy()
-
-    def after_step(intermediate_result: Any) -> None:
-        history.append(latest)
-        step, worst = len(history) - 1, latest.max()
-        done = worst <= tolerance
-        progress.update(step, [("error", worst)], finalize=bool(done or step == steps))
-        if done:
-            raise StopIteration
-
-    z = z.ravel()
-    if latest.max() > tolerance:
-        options = {"maxiter": steps, "maxfun": 20 * steps, "maxcor": _MEMORY, "ftol": 0, "gtol": 0}
-        z = scipy.optimize.minimize(
-            loss_and_gradient,
-            z,
-            jac=True,
-            method="L-BFGS-B",
-            callback=after_step,
-            options=options,
-        ).x
-    signals = z.reshape(batch, *shape) * unit.reshape(per_signal)
-    return signals.astype(layer._precision), {"error": np.stack(history)}
+    course, progress = Course(z), Progress(steps, verbose)
+    unit = unit.reshape(per_signal)
+    lbfgs(
+        lambda z: objective(z, unit, matching),
+        course,
+        steps,
+        tolerance,
+        None,
+        lambda: progress.show(course.steps, course.error),
+    )
+    progress.end()
+    errors = np.concatenate(course.kinds, 1).T  # there is one kind
+    return (course.place * unit).astype(layer._precision), {"error": errors}
 
 
 def _targets(layer: ScatteringLayer, coefficients: Any) -> list[np.ndarray]:
@@ -196,26 +155,3 @@ def _abridged(shapes: Any) -> str:
     if isinstance(shapes, tuple) or len(shapes) < 4:
         return f"shape {shapes}" if isinstance(shapes, tuple) else f"shapes {shapes}"
     return f"{len(shapes)} arrays of shapes {', '.join(map(str, shapes[:3]))}, ..."
-
-
-def _refuse_beyond(name: str, sizes: np.ndarray, precision: str) -> None:
-    """Refuse signals of a size whose last digits a precision does not hold."""
-    held = np.finfo(precision)
-    least, most = held.tiny / held.eps, held.max * held.eps
-    beyond = sizes[~((sizes >= least) & (sizes <= most))]
-    if len(beyond):
-        raise ValueError(
-            f"Argument `{name}` must be of signals of a size from {least:.0e} to {most:.0e}, which "
-            f"{precision} holds with all their digits: scale them, or make the layer in float64. "
-            f"Received: {name} of signals of size {beyond[0]:.0e}"
-        )
-
-
-def _start(start: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """The signals to start from, in double precision."""
-    z = _validate.reals("start", start)
-    if z.shape != shape:
-        raise ValueError(f"Argument `start` must have shape {shape}. Received: shape {z.shape}")
-    if not np.isfinite(z).all():
-        raise ValueError("Argument `start` must be finite. Received: NaN or infinity in it")
-    return z

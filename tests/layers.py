@@ -8,6 +8,9 @@ import numpy as np
 
 from keras_scattering import (
     HarmonicScattering3D,
+    PhaseHarmonics1D,
+    PhaseHarmonics2D,
+    RectifierCovariances2D,
     Scattering1D,
     Scattering2D,
     ScatteringSpectra1D,
@@ -161,6 +164,73 @@ CASES = [
         {"J": 2, "L": 3, "reduce": "angle", "data_format": "channels_first"},
         (4, 8, 7),
     ),
+    Case("phase1d", PhaseHarmonics1D, {"J": 2}, (29,), small=True),
+    Case(
+        "phase1d-channels",
+        PhaseHarmonics1D,
+        {
+            "J": 3,
+            "Q": 2,
+            "moments": ("mean", "S11", "C00", "C01", "L"),
+            "dj": 1,
+            "dn": 1,
+            "normalize": False,
+            "padding": "reflect",
+        },
+        (103, 2),
+    ),
+    Case(
+        "phase1d-channels-first",
+        PhaseHarmonics1D,
+        {"J": 3, "oversampling": 0, "data_format": "channels_first"},
+        (8, 48),
+    ),
+    Case("phase2d", PhaseHarmonics2D, {"J": 2, "L": 2}, (7, 8), small=True),
+    Case(
+        "phase2d-channels",
+        PhaseHarmonics2D,
+        {
+            "J": 2,
+            "L": 2,
+            "wavelet": "bump_steerable",
+            "moments": ("mean", "S11", "S01", "C01"),
+            "dl": 0,
+            "dn": 1,
+            "A": 2,
+            "normalize": False,
+            "padding": "symmetric",
+        },
+        (9, 12, 2),
+    ),
+    Case(
+        "phase2d-channels-first",
+        PhaseHarmonics2D,
+        {"J": 3, "L": 3, "dj": 1, "oversampling": 0, "data_format": "channels_first"},
+        (8, 16, 8),
+    ),
+    Case("rectifier", RectifierCovariances2D, {"J": 1, "L": 2, "A": 2}, (9, 10), small=True),
+    Case(
+        "rectifier-channels",
+        RectifierCovariances2D,
+        {
+            "J": 2,
+            "L": 2,
+            "A": 2,
+            "dj": 0,
+            "dn": 1,
+            "shifts": "same",
+            "cross_channels": True,
+            "normalize": False,
+            "padding": "symmetric",
+        },
+        (15, 16, 2),
+    ),
+    Case(
+        "rectifier-channels-first",
+        RectifierCovariances2D,
+        {"J": 2, "L": 3, "A": 1, "dn": 0, "padding": "zero", "data_format": "channels_first"},
+        (4, 8, 7),
+    ),
 ]
 
 # One or two cases of each layer, in settings that are computed in unlike ways.
@@ -176,5 +246,8 @@ VARIED = [
         "tf",
         "spectra1d-channels",
         "spectra2d-channels-first",
+        "phase1d-channels",
+        "phase2d-channels-first",
+        "rectifier-channels",
     )
 ]

@@ -115,6 +115,7 @@ def test_the_cases_of_a_layer_set_every_argument(layer):
 
 
 @pytest.mark.filterwarnings("ignore:.*are channels and samples in their places:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*tends to be a copy of the signal:UserWarning")
 @every(CASES)
 def test_every_argument_changes_the_output(case):
     defaults = arguments(case.layer)

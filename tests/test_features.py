@@ -189,15 +189,38 @@ def test_all_forms_of_a_model_give_the_same(layer, tmp_path):
     assert read_meta(tmp_path / "3").keys() == layer.meta().keys()
 
 
-def test_features_of_another_model_are_refused(layer, tmp_path):
+def test_features_made_otherwise_are_refused_with_what_differs(layer, tmp_path):
     files = save_npy(tmp_path, signals(1))
-    extract(files, layer, tmp_path / "features", verbose=False)
-    other = Scattering1D(J=3, Q=2, padding="zero")  # of the same shapes
+    folder = tmp_path / "features"
+    extract(files, layer, folder, sampling_rate=8000, verbose=False)
+
+    def assert_refused(differs, model=layer, **arguments):
+        message = rf"`folder` must not have features made otherwise.*, with part-.*: {differs}$"
+        with pytest.raises(ValueError, match=message):
+            extract(files, model, folder, verbose=False, **arguments)
+
+    other = Scattering1D(J=3, Q=2, padding="zero")  # of the same shapes and paths
     other.build((None, N))
-    with pytest.raises(ValueError, match="`folder` must not have features of another model"):
-        extract(files, other, tmp_path / "features", verbose=False)
-    with pytest.raises(ValueError, match="another sampling rate"):
-        extract(files, layer, tmp_path / "features", meta={"order": [7]}, verbose=False)
+    assert_refused("it is of another model, or of other settings", other)
+    rate = "its sampling rate is 8000 and not 4000"
+    assert_refused(rate, sampling_rate=4000)
+    assert_refused(
+        f"it is of another model, or of other settings; {rate}", other, sampling_rate=4000
+    )
+    numbers = layer.meta()
+    numbers["order"][-1] = 7
+    assert_refused("its metadata have other values in 'order'", meta=numbers)
+    assert_refused(
+        "its metadata have other values in 'j1', 'order'", meta={"order": [7], "j1": [1]}
+    )
+    double = Scattering1D(J=3, Q=2, dtype="float64")
+    double.build((None, N))
+    assert_refused(r"its columns are coefficients \(8, 12\) float32 and not .* float64", double)
+    several = Scattering1D(J=1, T=0)
+    several.build((None, N))
+    assert_refused("its columns are coefficients .* and not coefficients_0 .*, coeff.*", several)
+    # With no metadata, or none of the rate, the features are the same.
+    assert extract(files, layer, folder, verbose=False) == Extracted(0, 1, {})
 
 
 def test_models_that_saturate_are_told_apart(tmp_path):
@@ -208,7 +231,7 @@ def test_models_that_saturate_are_told_apart(tmp_path):
         if seed == 0:
             extract(files, model, tmp_path / "features", verbose=False)
             continue
-        with pytest.raises(ValueError, match="another model"):
+        with pytest.raises(ValueError, match="it is of another model, or of other settings"):
             extract(files, model, tmp_path / "features", verbose=False)
 
 

@@ -43,6 +43,25 @@ def test_a_file_is_listed_once(layer, tmp_path):
     assert result.done == 5
 
 
+def test_a_file_of_the_folder_by_another_name_is_refused(layer, tmp_path, monkeypatch):
+    """It would have a second row."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sounds").mkdir()
+    (tmp_path / "link").symlink_to("sounds")
+    save_npy("sounds", signals(3))
+    assert extract("sounds/*.npy", layer, "features", verbose=False).done == 3
+    save_npy("sounds", signals(4))  # and a new one
+    for source in ("./sounds/*.npy", f"{tmp_path}/sounds/*.npy", "link/*.npy"):
+        message = r"as before.*Received: 3 such files; '.*/00\.npy' is 'sounds/00\.npy' in"
+        with pytest.raises(ValueError, match=message):
+            extract(source, layer, "features", verbose=False)
+    assert extract("sounds/*.npy", layer, "features", verbose=False) == (1, 3, {})
+    # Files that the source itself names twice were warned of, and a new run may complete them.
+    twice = ["sounds/00.npy", "sounds/01.npy", "link/00.npy"]
+    with pytest.warns(UserWarning, match="1 of the files.*two names"):
+        assert extract(twice, layer, "features", verbose=False) == (1, 2, {})
+
+
 LOOPS = {
     "itself": {"a/loop": "a"},
     "above": {"a/b/loop": "."},

@@ -437,6 +437,40 @@ def test_spectra_of_several_signals(kind, shape):
     assert plot.spectra(layer, y[0], axes=axes) is not None
 
 
+def test_the_dashed_lines_of_spectra_have_a_key():
+    layer = ScatteringSpectra1D(J=4)
+    y = layer(np.random.default_rng(0).standard_normal((1, 256)))
+    axes = plot.spectra(layer, y)
+    drawn = {line.get_linestyle() for line in axes[3].get_lines()}
+    key = axes[3].get_legend()
+    assert {line.get_linestyle() for line in key.get_lines()} == drawn == {"-", "--"}
+    assert [text.get_text() for text in key.get_texts()] == ["one scale", "two scales"]
+
+
+@pytest.mark.parametrize("normalize", [True, "adapted", False])
+def test_noise_looks_flat_among_spectra(normalize):
+    """The axes are no finer than what differs by chance."""
+    x = np.random.default_rng(0).standard_normal((2, 256))
+    smooth = np.cumsum(x, axis=1)  # its powers grow with the scale, those of noise do not
+    layer = ScatteringSpectra1D(J=4, normalize=normalize)
+    if normalize == "adapted":
+        layer.adapt(x)
+    power, sparsity, phase, modulus = plot.spectra(layer, layer(x))
+    assert np.subtract(*np.log2(power.get_ylim())[::-1]) >= 2
+    low, high = power.get_ylim()
+    assert sum(low <= tick <= high for tick in power.get_yticks()) >= 2
+    for ax in (sparsity, phase, modulus):
+        assert ax.get_ylim()[0] == 0
+        words = {True: "", False: "not divided by powers", "adapted": "over adapted powers"}
+        assert ax.get_ylabel() == words[normalize]
+    if normalize is not False:
+        assert sparsity.get_ylim()[1] >= 1
+        assert min(phase.get_ylim()[1], modulus.get_ylim()[1]) >= 0.05
+    for ax in plot.spectra(layer, layer(1000 * smooth)):  # nothing is cut off
+        (bottom, top), lines = ax.get_ylim(), np.concatenate([x.get_ydata() for x in ax.lines])
+        assert bottom <= lines.min() <= lines.max() <= top
+
+
 def test_spectra_refuse_others():
     layer = ScatteringSpectra1D(J=2)
     layer.build((None, 16))

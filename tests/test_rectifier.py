@@ -514,7 +514,7 @@ def test_powers_are_saved(shape, arguments, tmp_path):
 
 
 def test_without_data_there_are_no_powers():
-    message = r"call `adapt\(data\)` first\. Received: normalize='adapted'"
+    message = r"call `adapt\(data\)` first.* Received: normalize='adapted'"
     with pytest.raises(ValueError, match=message):
         to_adapt({"J": 1})(noise(2, 8, 8))
     with pytest.raises(ValueError, match=r"`normalize='adapted'`.* Received: normalize=True$"):
@@ -572,12 +572,12 @@ def test_argument_is_refused(name, allowed, value, others):
     ("arguments", "shape", "message"),
     [
         ({"J": 3}, (8, 7), r"at least 2\*\*J = 8.* Received: J=3, .*\b7\b"),
-        (CROSSED, (8, 8), "^Argument `cross_channels.* Received: "),
-        (CROSSED, (8, 8, 1), "^Argument `cross_channels.* Received: .*1"),
+        (CROSSED, (8, 8), "^Argument `cross_channels`.* Received: .*"),
+        (CROSSED, (8, 8, 1), "^Argument `cross_channels`.* Received: .*: 1"),
         (
             {**CROSSED, "data_format": "channels_first"},
             (1, 8, 8),
-            "^Argument `cross_channels.* Received: .*1",
+            "^Argument `cross_channels`.* Received: .*: 1",
         ),
         ({}, (8, None), "only the batch may be unknown. Received: shape"),
         ({}, (8, 8, 8, 8), r"\(batch, height, width, channels\)\. Received: rank 5"),

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_scattering.engine.axes import cut, join, sizes
+from keras_scattering.engine.axes import cut, join, sizes, take
 from keras_scattering.engine.fourier import Planes
 from keras_scattering.runtime.gradient import custom_gradient, differentiated
 
@@ -68,6 +68,20 @@ def fold_by_products(
             y += tf.stack([-imag, real])  # times i
         outputs.append(y)
     return join(outputs, 3)
+
+
+def fold_by_pairs(
+    planes: tf.Tensor, window: PlacedWindow, turn: int, size: tuple[int, ...]
+) -> tf.Tensor:
+    """Filtered spectra (2, b, p, 1, *size) of spectra (2, b, p, *lines).
+
+    Filter (p + turn) mod F acts on signal p.
+    """
+    count = sizes(window.filters)[0]
+    chosen = (np.arange(sizes(planes)[2]) + turn) % count
+    filters = take(window.filters, -len(size) - 2, chosen)
+    boxes = [cut(planes, start, size) for start in window.starts(size)]
+    return tf.expand_dims(_sum_of_products(boxes, filters), 3)
 
 
 def _sum_of_products(boxes: Sequence[tf.Tensor], filters: tf.Tensor) -> tf.Tensor:

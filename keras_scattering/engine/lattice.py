@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from keras_scattering.engine import averages, matrix_fourier
 from keras_scattering.engine.axes import join, sizes, take
-from keras_scattering.engine.folding import PlacedWindow, fold, fold_by_products
+from keras_scattering.engine.folding import PlacedWindow, fold, fold_by_pairs, fold_by_products
 from keras_scattering.engine.fourier import Planes, inverse
 from keras_scattering.engine.moduli import compiled_modulus, modulus
 from keras_scattering.engine.spectra import Spectrum, spectrum
@@ -31,7 +31,7 @@ from keras_scattering.plans.averages import (
     SpectralLowPass,
     Variance,
 )
-from keras_scattering.plans.banks import Bank, Box
+from keras_scattering.plans.banks import Bank, Box, Paired
 from keras_scattering.runtime.gradient import adjoint_of, custom_gradient, differentiated
 from keras_scattering.runtime.parts import in_pieces
 from keras_scattering.runtime.tensorflow_internals import DIVIDED_TRANSFORM
@@ -134,7 +134,13 @@ class Lattice:
 
     def _filtered(self, sources: Sequence[Source]) -> tf.Tensor:
         """Spectra (2, b, paths, *size) of the filtered and sub-sampled signals."""
-        parts = [fold_by_products(x.planes, self._windows(x, b), b.size) for x, b in sources]
+        parts = []
+        for x, b in sources:
+            if isinstance(b, Paired):
+                (window,) = self._windows(x, b.bank)
+                parts.append(fold_by_pairs(x.planes, window, b.turn, b.size))
+            else:
+                parts.append(fold_by_products(x.planes, self._windows(x, b), b.size))
         return _joined(parts, len(sources[0][1].size))
 
     def _windows(self, x: Spectrum, bank: Bank) -> list[PlacedWindow]:

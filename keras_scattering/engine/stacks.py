@@ -1,5 +1,6 @@
 """Filters along a stack of signals, such as log-frequency in the joint transform, or an angle."""
 
+import math
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -11,15 +12,19 @@ from keras_scattering.engine.moduli import modulus
 from keras_scattering.plans.plan import AlongStack, Stack
 
 
-def _channels_last(x: tf.Tensor) -> tf.Tensor:
-    """From (b, c, *size) to (b, *size, c)."""
-    return tf.transpose(x, (0, *range(2, len(x.shape)), 1))
+def _planes(real: tf.Tensor, imag: tf.Tensor, stacks: int) -> tf.Tensor:
+    """Real and imaginary parts (b, signals, *size) of stacks, as (b, stacks, *size, 2 n)."""
+    n = sizes(real)[1] // stacks
+    parts = [tf.reshape(part, (-1, stacks, n, *part.shape[2:])) for part in (real, imag)]
+    y = tf.concat(parts, 2)
+    return tf.transpose(y, (0, 1, *range(3, len(y.shape)), 2))
 
 
-def _channels_first(x: tf.Tensor) -> tf.Tensor:
-    """From (b, *size, c) to (b, c, *size)."""
-    last = len(x.shape) - 1
-    return tf.transpose(x, (0, last, *range(1, last)))
+def _paths(u: tf.Tensor) -> tf.Tensor:
+    """From (b, stacks, *size, c) to (b, stacks * c, *size)."""
+    last = len(u.shape) - 1
+    u = tf.transpose(u, (0, 1, last, *range(2, last)))
+    return tf.reshape(u, (-1, math.prod(sizes(u)[1:3]), *u.shape[3:]))
 
 
 def filter_stack(sources: Sequence[Source], stack: Stack, ops: Lattice) -> list[tf.Tensor]:
@@ -31,22 +36,21 @@ def filter_stack(sources: Sequence[Source], stack: Stack, ops: Lattice) -> list[
         For each of `stack.along`, averages (b, rows, *outputs), or (b, rows, *outputs, stack) where
         the stack is joint.
     """
-    planes = tf.concat(ops.convolve(sources), 1)
-    y = _channels_last(planes)  # (b, *size, real and imaginary parts)
+    y = _planes(*ops.convolve(sources), stack.stacks)
     outputs: list[tf.Tensor] = []
     for along in stack.along:
         with tf.control_dependencies(outputs[-1:]):
             y = tf.identity(y)
-        u = _respond_along(y, along, ops)
-        u = complete(ops.average(_channels_first(u), along.average), along.average)
+        u = _paths(_respond_along(y, along, ops))
+        u = complete(ops.average(u, along.average), along.average)
         outputs.append(_joint(u, along.filters) if stack.joint else u)
     return outputs
 
 
 def _respond_along(y: tf.Tensor, along: AlongStack, ops: Lattice) -> tf.Tensor:
-    """Moduli (b, *size, filters * kept), averaged along the stack, of stacked signals y.
+    """Moduli (b, stacks, *size, filters * kept), averaged along the stack, of stacked signals y.
 
-    The last axis of y (b, *size, 2 n) holds the real and imaginary parts of n signals.
+    The last axis of y (b, stacks, *size, 2 n) holds the real and imaginary parts of n signals.
     """
     arrays = ops.arrays
     u = modulus(*(multiply_last(y, matrix) for matrix in tf.unstack(arrays[along.matrix])))

@@ -15,7 +15,7 @@ from keras_scattering.features.items import Reader
 from keras_scattering.features.models import load
 from keras_scattering.features.parts import Extractor, Job
 from keras_scattering.features.schemas import metadata_columns, schema
-from keras_scattering.features.sources import files
+from keras_scattering.features.sources import files, refuse_other_names
 
 
 class Extracted(NamedTuple):
@@ -58,17 +58,19 @@ def extract(
     under the same name. So no item is lost or written twice.
 
     Args:
-        source: A glob (`"sounds/**/*.wav"`) or a list of paths. The ids are the paths as given. The
-            files may be .wav (integers become floats between -1 and 1), .npy, or images (.bmp,
-            .gif, .jpeg, .jpg, .png). Images have numbers from 0 to 255. Models without channels get
-            grey, 0.299 red + 0.587 green + 0.114 blue. `source` may also be a Ray dataset with a
-            column `id` or `path` and one more column. That column holds arrays, paths of such
-            files, or their contents; for contents the id tells the kind of file.
+        source: A glob (`"sounds/**/*.wav"`) or a list of paths. The ids are the paths as given, so
+            spell them in the same way when you add to a folder. The files may be .wav (integers
+            become floats between -1 and 1), .npy, or images (.bmp, .gif, .jpeg, .jpg, .png). Images
+            have numbers from 0 to 255. Models without channels get grey, 0.299 red + 0.587 green +
+            0.114 blue. `source` may also be a Ray dataset with a column `id` or `path` and one more
+            column. That column holds arrays, paths of such files, or their contents; for contents
+            the id tells the kind of file.
         model: A built scattering layer, a Keras model with one input, or the path of a .keras file
             or of a SavedModel. It must take batches of any length, and items of one known shape.
         folder: Folder for the files, made if it is missing. A folder with features of another model
-            raises an error. With Ray on several machines, all of them need access to it, and to the
-            paths in `source` and `model`.
+            raises an error, and so does one with the same files under other names. With Ray on
+            several machines, all of them need access to it, and to the paths in `source` and
+            `model`.
         batch_size: Items per call of the model.
         part_size: Items per file. A process that dies loses the items of its current file, and the
             next run computes them again.
@@ -93,8 +95,9 @@ def extract(
 
     Raises:
         ValueError: If an argument is not as above, no file matches, a glob leads in circles, or two
-            items have one id. Also if another run uses the folder, or if the folder has features of
-            another model or damaged files; the message names them.
+            items have one id. Also if another run uses the folder, or if the folder has damaged
+            files, features that were made otherwise, or the source's files under other names; the
+            message says which.
         ImportError: If pyarrow is missing when the module is imported, or if Ray is missing and
             needed.
 
@@ -132,6 +135,7 @@ def extract(
     parts_schema, place = schema(loaded, metadata_columns(meta)), Path(folder).absolute()
     with taken(place) as scratch:
         there = frozenset(present(place, parts_schema))
+        refuse_other_names(named, there)
         missing = {name: path for name, path in named.items() if name not in there}
         skipped = len(named) - len(missing)
         job = Job(model, reader, parts_schema, place, scratch, batch_size)

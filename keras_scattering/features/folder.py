@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from keras_scattering.features.ids import refuse_twice
 from keras_scattering.features.lock import locked
-from keras_scattering.features.schemas import KEY, agree
+from keras_scattering.features.schemas import KEY, differences
 
 
 @contextlib.contextmanager
@@ -59,13 +59,13 @@ def present(folder: Path, schema: pa.Schema) -> list[str]:
 
 
 def _ids(part: Path, schema: pa.Schema) -> list[str] | str:
-    """Ids of a part, or a description of its damage; refuses parts of another model."""
+    """Ids of a part, or a description of its damage; refuses parts made otherwise."""
     try:
         with pq.ParquetFile(part, page_checksum_verification=True) as file:
             theirs = file.schema_arrow
             ours = KEY in (theirs.metadata or {})
-            same = ours and agree(schema, theirs)
-            ids = file.read(["id"])["id"].to_pylist() if same else ["not read"]
+            other = differences(schema, theirs) if ours else "not ours"
+            ids = ["not read"] if other else file.read(["id"])["id"].to_pylist()
     except (OSError, ValueError, LookupError, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # an error of the system, such as a missing permission
@@ -75,9 +75,9 @@ def _ids(part: Path, schema: pa.Schema) -> list[str] | str:
         raise ValueError(
             f"Argument `folder` must not have Parquet files of something else. {received}"
         )
-    if not same:
+    if other:
         raise ValueError(
-            "Argument `folder` must not have features of another model, nor of the same one with "
-            f"other settings, another sampling rate or other metadata. {received}"
+            "Argument `folder` must not have features made otherwise: take another folder, or "
+            f"model, settings, sampling rate and metadata as before. {received}: {other}"
         )
     return ids or "no rows"

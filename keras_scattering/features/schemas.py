@@ -13,6 +13,7 @@ from keras_scattering import _validate
 from keras_scattering.features.models import Loaded, answers, fingerprint, same
 
 KEY = b"keras_scattering"  # key of the package's entry in a schema's metadata
+_MOST_COLUMNS = 3  # in a message
 
 
 def schema(loaded: Loaded, meta: dict[str, Any] | None) -> pa.Schema:
@@ -35,17 +36,47 @@ def schema(loaded: Loaded, meta: dict[str, Any] | None) -> pa.Schema:
     return pa.schema([("id", pa.string()), *fields], {KEY: json.dumps(said, allow_nan=False)})
 
 
-def agree(ours: pa.Schema, theirs: pa.Schema) -> bool:
-    """Whether two schemas have the same columns, model, settings and metadata."""
+def differences(ours: pa.Schema, theirs: pa.Schema) -> str:
+    """What sets features apart from ours, for a message; empty for the same columns and model."""
     if ours.equals(theirs, check_metadata=True):
-        return True
+        return ""
+    if not ours.equals(theirs):
+        return f"its columns are {_columns(theirs)} and not {_columns(ours)}"
     said, known = (json.loads((schema.metadata or {})[KEY]) for schema in (ours, theirs))
+    found = []
+    if not same(said["answer"], known["answer"]):
+        found.append("it is of another model, or of other settings")
     meta, their_meta = said["meta"], known["meta"]
-    return (
-        ours.equals(theirs)
-        and same(said["answer"], known["answer"])
-        and all(meta[name] == their_meta[name] for name in meta.keys() & their_meta)
-    )
+    others = {name for name in meta.keys() & their_meta if meta[name] != their_meta[name]}
+    rates = [_rate(table) for table in (their_meta, meta)]
+    if rates[0] != rates[1] and None not in rates:
+        found.append(f"its sampling rate is {rates[0]} and not {rates[1]}")
+        others = {name for name in others if not name.endswith(("_hz", "_s"))}
+    if others:
+        names = ", ".join(map(repr, sorted(others)))
+        found.append(f"its metadata have other values in {names}")
+    return "; ".join(found)
+
+
+def _columns(schema: pa.Schema) -> str:
+    """The columns of coefficients in words, with shapes and types."""
+    kinds = {field.name: field.type for field in schema if field.name != "id"}
+    words = [
+        f"{name} {tuple(kind.shape)} {np.dtype(kind.value_type.to_pandas_dtype())}"
+        if isinstance(kind, pa.FixedShapeTensorType)
+        else f"{name} {kind}"
+        for name, kind in kinds.items()
+    ]
+    return ", ".join(words[:_MOST_COLUMNS]) + ", …" * (len(words) > _MOST_COLUMNS)
+
+
+def _rate(meta: dict[str, Any]) -> str | None:
+    """Samples per second, from the paths' metadata; None if these have no columns in Hz."""
+    try:
+        hz, own = (np.array(meta[name][1], "float64") for name in ("xi1_hz", "xi1"))
+        return f"{np.nanmax(hz) / np.nanmax(own):.7g}"
+    except (LookupError, TypeError, ValueError):
+        return None
 
 
 def read_meta(path: str | os.PathLike) -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ import functools
 import glob
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -31,28 +31,42 @@ def files(source: Any) -> dict[str, str]:
         raise ValueError(
             f"Argument `source` must name some files. Received: source={_validate.shown(source)}"
         )
-    named = {name: os.path.abspath(name) for name in names}
-    if aliases := _aliases(named):
+    aliases = [f"{first} and {name}" for first, name in _aliases(names)]
+    if aliases:
         warnings.warn(
             f"{len(aliases)} of the files in `source` have two names, and will have a row for "
             f"each. The first are {'; '.join(aliases[:3])}",
             stacklevel=3,
         )
-    return named
+    return {name: os.path.abspath(name) for name in names}
 
 
-def _aliases(named: dict[str, str]) -> list[str]:
-    """Files with two names, by other spellings or through links of folders.
+def refuse_other_names(named: dict[str, str], there: frozenset[str]) -> None:
+    """Refuse files that a folder of features has under names that the source does not give them."""
+    missing = [name for name in named if name not in there]
+    others = there - named.keys()
+    pairs = [(x, y) for x, y in _aliases([*others, *missing]) if x in others and y in named]
+    if pairs:
+        first, name = pairs[0]
+        raise ValueError(
+            "Argument `source` must name files as before, or `folder` be another: a file under "
+            f"another name would have a second row. Received: {len(pairs)} such files; {name!r} "
+            f"is {first!r} in the folder"
+        )
+
+
+def _aliases(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Names of one file, by other spellings or through links of folders: the first and another.
 
     The search ignores links of single files, since they would take one disk access per file.
     """
     real = functools.cache(os.path.realpath)
     seen, aliases = {}, []
-    for name, path in named.items():
-        folder, file = os.path.split(path)
+    for name in names:
+        folder, file = os.path.split(os.path.abspath(name))
         first = seen.setdefault((real(folder), file), name)
         if first != name:
-            aliases.append(f"{first} and {name}")
+            aliases.append((first, name))
     return aliases
 
 

@@ -78,13 +78,11 @@ class BumpSteerableBank2D(FilterBank):
         turns = (-2 * np.pi, 0.0, 2 * np.pi)
         for w0, w1 in ((rows[:, None] + p, columns[None] + q) for p in turns for q in turns):
             offset = np.hypot(w0, w1) - xi
-            # The angle between frequency and wavelet, so that a half plane is closed at any angle.
-            along, across = (
-                w0 * math.cos(angle) + w1 * math.sin(angle),
-                w1 * math.cos(angle) - w0 * math.sin(angle),
-            )
+            along = w0 * math.cos(angle) + w1 * math.sin(angle)
+            across = w1 * math.cos(angle) - w0 * math.sin(angle)
             between = np.arctan2(across, along)
-            inside = (np.abs(offset) < xi) & (np.abs(between) <= np.pi / 2)
+            # The half plane is closed, which rounding must not undo; it matters for L = 1.
+            inside = (np.abs(offset) < xi) & (np.abs(between) <= np.pi / 2 + 1e-12)
             radial = np.exp(-(offset[inside] ** 2) / (xi**2 - offset[inside] ** 2))
             total[inside] += height * radial * np.cos(between[inside]) ** (L - 1)
         return total

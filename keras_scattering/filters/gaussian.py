@@ -49,12 +49,26 @@ def reached(N: int, deviation: float) -> np.ndarray:
     return np.arange(max(-2 * N, -math.ceil(reach)), min(3 * N, math.ceil(reach) + 1))
 
 
+def _in_space(N: int, sigma: float) -> np.ndarray:
+    """The Gaussian of deviation `sigma` samples and sum 1, periodised on N points."""
+    u = reached(N, sigma)
+    bump = np.zeros(N)
+    np.add.at(bump, u % N, np.exp(-(u**2) / (2 * sigma**2)) / (math.sqrt(2 * np.pi) * sigma))
+    return bump
+
+
 def lowpass_in_space(N: int, sigma: float) -> np.ndarray:
     """Spectrum of the Gaussian of deviation `sigma` samples, periodised in space on N points.
 
     The low-pass of the plane is the outer product of two such spectra.
     """
-    u = reached(N, sigma)
-    bump = np.zeros(N)
-    np.add.at(bump, u % N, np.exp(-(u**2) / (2 * sigma**2)) / (math.sqrt(2 * np.pi) * sigma))
-    return np.fft.fft(bump).real
+    return np.fft.fft(_in_space(N, sigma)).real
+
+
+def lowpass_in_plane(size: tuple[int, ...], sigma: float) -> np.ndarray:
+    """Spectrum of the same Gaussian on a plane, however wide it is.
+
+    Its copies reach from -2 N to 3 N. Where it is as wide as the plane, this is not symmetric, and
+    the real part of a product is not the product of real parts.
+    """
+    return np.fft.fft2(np.outer(*(_in_space(N, sigma) for N in size))).real

@@ -131,8 +131,8 @@ class RectifierCovariances2D(CovarianceLayer):
         *channels, rows, columns = size
         if self.cross_channels and (not channels or channels[0] < 2):
             raise ValueError(
-                "Argument `cross_channels=True` needs inputs with at least two channels. "
-                f"Received: {channels[0] if channels else 'no'} channel"
+                "Argument `cross_channels` must be False for inputs with fewer than two channels. "
+                f"Received: cross_channels=True, channels: {channels[0] if channels else 'none'}"
             )
         return plan_rectifier2d(
             (rows, columns),

@@ -48,6 +48,10 @@ class TimeFrequencyScattering(ScatteringLayer):
             backwards and swaps the spins. The mean over the padded signal (`T="global"`) includes
             it. There `padding="zero"`, or `T="signal"`, tells rising from falling better.
         data_format: `"channels_last"` or `"channels_first"`; None for Keras' setting.
+        J_oct: log2 of the largest scale across octaves, in octaves; from 1 to 16. Each filter along
+            frequency is then followed by each of a second bank, from octave to octave at the same
+            chroma: the pitch spiral. It needs Q of at least 2. Only constant-Q wavelets are octaves
+            apart, not the Q - 1 linearly spaced ones at the bottom. None for no such filters.
         jit_compile: Whether XLA compiles the layer, to run side by side on all cores. This is
             faster, but takes some seconds at the first call and for each new batch size. Servers
             may refuse graphs that XLA must compile.
@@ -77,6 +81,7 @@ class TimeFrequencyScattering(ScatteringLayer):
 
     Metadata (`meta()`): the columns of `Scattering1D`, and `n_fr`, `xi_fr`, `sigma_fr` (cycles per
     first-order wavelet), `j_fr`, `spin`. `n1` is the position along frequency, or -1 for images.
+    With `J_oct` there are `n_oct`, `xi_oct` and `sigma_oct` (cycles per octave), and `spin_oct`.
     The columns of its wavelet are missing where `n1` stands for a mean. `meta(sampling_rate)` adds
     columns in Hz for those in cycles/sample, and scales in seconds.
 
@@ -92,7 +97,8 @@ class TimeFrequencyScattering(ScatteringLayer):
 
     References:
         J. Andén, V. Lostanlen, S. Mallat, "Joint Time-Frequency Scattering", IEEE Transactions on
-        Signal Processing 67(14), 2019.
+        Signal Processing 67(14), 2019. V. Lostanlen and S. Mallat, "Wavelet scattering on the pitch
+        spiral", DAFx 2015, for `J_oct`.
     """
 
     rank = 1
@@ -111,6 +117,7 @@ class TimeFrequencyScattering(ScatteringLayer):
         format: str = "time",
         padding: str = "reflect",
         data_format: str | None = None,
+        J_oct: int | None = None,
         *,
         jit_compile: bool = False,
         fft: str = "native",
@@ -128,8 +135,16 @@ class TimeFrequencyScattering(ScatteringLayer):
         self.stride_fr = _validate.step("stride_fr", stride_fr, "F", self.F, self.J_fr)
         self.format = _validate.one_of("format", format, ("time", "joint"))
         self.padding = _validate.one_of("padding", padding, _validate.PADDINGS)
+        self.J_oct = None
+        if J_oct is not None:
+            self.J_oct = _validate.positive_int("J_oct", J_oct, _validate.LARGEST_J_FR)
+            if self._Q[0] < 2:
+                raise ValueError(
+                    "Argument `J_oct` needs several wavelets per octave in time, Q of at least 2. "
+                    f"Received: J_oct={J_oct}, Q={self.Q}"
+                )
         self._frequency = log_frequency(
-            self.J, self._Q[0], self.J_fr, self.Q_fr, self.F, self.stride_fr
+            self.J, self._Q[0], self.J_fr, self.Q_fr, self.F, self.stride_fr, self.J_oct
         )
         if self.format == "joint" and not self._frequency.local:
             raise ValueError(
@@ -156,4 +171,5 @@ class TimeFrequencyScattering(ScatteringLayer):
             "stride_fr": self.stride_fr,
             "format": self.format,
             "padding": self.padding,
+            "J_oct": self.J_oct,
         }

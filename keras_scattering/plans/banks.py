@@ -66,3 +66,25 @@ class Bank:
                 for w in self.windows
             ]
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class Paired:
+    """Filters that act on one signal each: filter (p + turn) mod F of a bank on signal p.
+
+    The bank has one window.
+    """
+
+    bank: Bank
+    turn: int
+    responses = 1
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Points of the outputs' grid."""
+        return self.bank.size
+
+    @property
+    def lines(self) -> Box:
+        """The box of the bank's window."""
+        return self.bank.lines

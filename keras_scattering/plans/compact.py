@@ -75,11 +75,12 @@ class Arrays(dict[str, np.ndarray]):
         return name
 
     def box(
-        self, spectra: np.ndarray, size: tuple[int, ...]
+        self, spectra: np.ndarray, size: tuple[int, ...], aligned: bool = False
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Origin and blocks of the smallest window around the significant lines of spectra (F, *n).
 
-        A line is significant if it exceeds the rounding of its filter's peak.
+        A line is significant if it exceeds the rounding of its filter's peak. An aligned window
+        begins at a multiple of the output's size, so that outputs have their own phases.
         """
         n = spectra.shape[1:]
         magnitudes = np.abs(spectra)
@@ -89,13 +90,17 @@ class Arrays(dict[str, np.ndarray]):
         for axis, (N, M) in enumerate(zip(n, size, strict=True)):
             others = tuple(a for a in range(len(n)) if a != axis)
             start, length = _shortest_interval(significant.any(others))
+            if aligned:
+                start, length = start // M * M, length + start % M
             count = -(-length // M)
             if count * M >= N:  # all lines, in the order that costs least to read
-                last = axis == len(n) - 1
-                origin.append(-((N - 1) // 2) if last else 0)
+                centred = axis == len(n) - 1 and not aligned
+                origin.append(-((N - 1) // 2) if centred else 0)
                 blocks.append(N // M)
             else:  # near line 0, since mirrored lines cost more to read
-                origin.append(int(np.clip(0, start + length - count * M, start)))
+                origin.append(
+                    start if aligned else int(np.clip(0, start + length - count * M, start))
+                )
                 blocks.append(count)
         return tuple(origin), tuple(blocks)
 

@@ -112,12 +112,13 @@ def plan_covariances(
         arrays = Arrays(dtype)
         whole = (0,) * len(where.size), (1,) * len(where.size)  # phases matter, so lines from 0
         banks = [arrays.bank(name, psi(), where.size, whole) for name, psi in filters.groups]
-        node = _Gathered(where, others).node(banks, filters.count * channels, len(inputs))
+        gathered = _Gathered(where, others)
+        node = gathered.node(banks, filters.count * channels, len(inputs)) if others else None
         return Design(
             where.padding,
             hull([bank.lines for bank in banks]),
             tuple(_average(name, where) for name in names),
-            (Branch((node,)),),
+            (Branch((node,)),) if node else (),
             arrays,
             channels,
         )

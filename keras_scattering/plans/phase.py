@@ -116,7 +116,13 @@ def phase_rows(
         "L": lambda: _lows(moments, none, ratio),
     }
     ratio = 0 if normalize else 2
-    return [row for name in CLASSES if name in classes for row in makers[name]()]
+    rows = [row for name in CLASSES if name in classes for row in makers[name]()]
+    if not rows:
+        raise ValueError(
+            "Argument `moments` must have a class with at least one row, and pairs of scales need "
+            f"two scales and `dj` of at least 1. Received: moments={tuple(classes)}"
+        )
+    return rows
 
 
 def _mean(wavelets: Wavelets, none: tuple[int, ...]) -> Iterator[Row]:

@@ -53,8 +53,8 @@ def plan_phase_harmonics1d(
     where = time_ground(N, J, padding)
     if dn and 2**dn > N // 2:
         raise ValueError(
-            f"The longest shift must be at most half of the signal. "
-            f"Received: dn={dn}, a shift of {2**dn} samples, a signal of {N} samples"
+            "Argument `dn` must be so small that the longest shift, 2**dn samples, is at most half "
+            f"of the signal. Received: dn={dn}, a signal of {N} samples"
         )
     (samples,) = where.size
     bank = MorletBank1D(samples, J, Q, 2.0**J)

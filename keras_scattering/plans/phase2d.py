@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_scattering.filters import BumpSteerableBank2D, MorletBank2D
 from keras_scattering.filters.bump2d import lowpass_deviation
-from keras_scattering.filters.gaussian import lowpass_in_space
+from keras_scattering.filters.gaussian import lowpass_in_plane
 from keras_scattering.plans.covariances import Filters, plan_covariances
 from keras_scattering.plans.limits import refuse_paths
 from keras_scattering.plans.phase import Pair, Pairs, Shift, Wavelets, phase_rows
@@ -34,7 +34,7 @@ def _shifts(angle: float, dn: int, A: int, directions: int) -> list[Shift]:
 def _lowpasses(size: tuple[int, int], J: int, wavelet: str) -> np.ndarray:
     """Spectra of the low-passes of all scales."""
     deviations = (0.8 * 2**j if wavelet == "morlet" else lowpass_deviation(j) for j in range(J))
-    return np.stack([np.outer(*(lowpass_in_space(n, s) for n in size)) for s in deviations])
+    return np.stack([lowpass_in_plane(size, sigma) for sigma in deviations])
 
 
 def plan_phase_harmonics2d(
@@ -55,8 +55,8 @@ def plan_phase_harmonics2d(
     where = image_ground(shape, J, padding)
     if dn and 2**dn > min(shape) // 2:
         raise ValueError(
-            f"The longest shift must be at most half of the image's shorter side. "
-            f"Received: dn={dn}, a shift of {2**dn} samples, an image of shape {shape}"
+            "Argument `dn` must be so small that the longest shift, 2**dn samples, is at most half "
+            f"of the image's shorter side. Received: dn={dn}, an image of shape {shape}"
         )
     near = min(2 * dl + 1, L)
     refuse_paths(2 * J * min(dj, J) * L * (near + 4 * A * dn) if J > 1 else L)

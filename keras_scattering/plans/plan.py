@@ -27,7 +27,7 @@ import numpy as np
 
 from keras_scattering.filters import FilterBank
 from keras_scattering.plans.averages import Average
-from keras_scattering.plans.banks import Bank, Box, Weights
+from keras_scattering.plans.banks import Bank, Box, Paired, Weights
 from keras_scattering.plans.fields import Covariances
 from keras_scattering.plans.grid import Grid
 from keras_scattering.plans.harmonics import HarmonicBank
@@ -89,13 +89,14 @@ class Stack:
 
     The axis of the stack may be log-frequency, an angle, or octaves. The signals may have any
     number of axes. The filters of all sources begin at one line, so the phases of the signals
-    agree.
+    agree. The signals may be several stacks, one after the other.
     """
 
-    sources: tuple[tuple[int, Bank], ...]
+    sources: tuple[tuple[int, Bank | Paired], ...]
     along: tuple[AlongStack, ...]
     joint: bool  # one row per filter, with the stack's axis last, or one per filter and sample
     samples: int  # samples of its largest set of signals, for one item of a batch
+    stacks: int = 1
 
     @property
     def outputs(self) -> tuple[tuple[int, ...], ...]:
@@ -183,7 +184,7 @@ class Design:
     @property
     def samples(self) -> int:
         """Samples of the largest set of signals that live at once, for one item of a batch."""
-        return max(branch.samples for branch in self.branches)
+        return max((branch.samples for branch in self.branches), default=1)
 
 
 @dataclasses.dataclass(frozen=True)

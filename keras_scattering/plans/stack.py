@@ -20,12 +20,27 @@ from keras_scattering.plans.plan import AlongStack
 
 @dataclasses.dataclass(frozen=True)
 class StackFilter:
-    """A filter along a stack, with xi and sigma in cycles per stacked signal, NaN if unknown."""
+    """A filter along a stack, with xi and sigma in cycles per stacked signal, NaN if unknown.
 
+    It may be the product of a filter along the stack and of one across its blocks.
+    """
+
+    n: int  # 0 for the low-pass, then the wavelets of each spin
     xi: float
     sigma: float
     j: int
     spin: int  # sign of its frequency, 0 for the low-pass
+    across: "StackFilter | None" = None
+
+    @property
+    def low(self) -> bool:
+        """Whether it has averaged the stack, so that no average need follow."""
+        return self.spin == 0 and (self.across is None or self.across.low)
+
+    @property
+    def rising(self) -> bool:
+        """Whether it is the low-pass, or the one of two filters that real signals need."""
+        return self.spin > 0 or (self.spin == 0 and (self.across is None or self.across.rising))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +53,8 @@ class StackAxis:
         F: Support of the average along the axis, None, "global" or 0.
         stride: Output step, or None for 2**floor(log2 F).
         banks: Wavelets on `size` points by their spin, in the order of the paths.
+        blocks: The axis of blocks of signals, such as octaves, with filters from one block to the
+            next. Each filter along the stack is then multiplied by each across blocks.
     """
 
     size: int
@@ -45,6 +62,7 @@ class StackAxis:
     F: float | str | None
     stride: int | None
     banks: dict[int, FilterBank]
+    blocks: "StackAxis | None" = None
 
     @property
     def local(self) -> bool:
@@ -68,16 +86,29 @@ class StackAxis:
 
     @functools.cached_property
     def filters(self) -> tuple[StackFilter, ...]:
-        """The low-pass, then the wavelets of each spin."""
-        low = StackFilter(0.0, SIGMA0 / 2**self.J, self.J, 0)
+        """The low-pass, then the wavelets of each spin; each with all filters across blocks."""
         columns = {spin: bank.columns for spin, bank in self.banks.items()}
 
         def value(spin: int, n: int, name: str) -> float:
             return columns[spin][name][n] if name in columns[spin] else math.nan
 
-        return low, *(
-            StackFilter(value(spin, n, "xi"), value(spin, n, "sigma"), self.banks[spin].j[n], spin)
-            for spin, n in self._wavelets
+        own = [
+            StackFilter(0, 0.0, SIGMA0 / 2**self.J, self.J, 0),
+            *(
+                StackFilter(
+                    i,
+                    value(spin, n, "xi"),
+                    value(spin, n, "sigma"),
+                    self.banks[spin].j[n],
+                    spin,
+                )
+                for i, (spin, n) in enumerate(self._wavelets, start=1)
+            ),
+        ]
+        if self.blocks is None:
+            return tuple(own)
+        return tuple(
+            dataclasses.replace(f, across=other) for f in own for other in self.blocks.filters
         )
 
     def sampling(self, n_fr: int) -> int:
@@ -87,18 +118,27 @@ class StackAxis:
 
     def step(self, n_fr: int) -> int:
         """Step of the output along the axis; the length of the axis for a mean."""
-        if self.filters[n_fr].spin and self.local:
+        if not self.filters[n_fr].low and self.local:
             return 2**self.log2_stride
-        if self.filters[n_fr].spin and self.F == "global":
+        if not self.filters[n_fr].low and self.F == "global":
             return self.size
         return 2 ** self.sampling(n_fr)
 
+    def spectrum(self, f: StackFilter) -> np.ndarray:
+        """The spectrum of a filter on the axis' points."""
+        if f.n == 0:
+            psi = lowpass(SIGMA0 / 2**self.J, self.size)
+        else:
+            spin, n = self._wavelets[f.n - 1]
+            psi = self.banks[spin].psi(n)
+        if f.across is None or self.blocks is None:
+            return psi
+        # A filter with a tap for every block has a periodic spectrum.
+        return psi * np.tile(self.blocks.spectrum(f.across), self.size // self.blocks.size)
+
     def response(self, n_fr: int) -> np.ndarray:
         """The complex filter along the axis, as it is convolved."""
-        if n_fr == 0:
-            return np.fft.ifft(lowpass(self.filters[0].sigma, self.size))
-        spin, n = self._wavelets[n_fr - 1]
-        return np.fft.ifft(self.banks[spin].psi(n))
+        return np.fft.ifft(self.spectrum(self.filters[n_fr]))
 
     def matrix(self, group: Sequence[int], inputs: int, outputs: int) -> np.ndarray:
         """Filters of one sampling step on a stack of `inputs` signals, as a complex matrix.
@@ -112,7 +152,7 @@ class StackAxis:
 
     def lowpass(self, n_fr: int, outputs: int) -> np.ndarray | None:
         """The average along the axis after a filter, as a matrix; None for no average."""
-        if not self.filters[n_fr].spin or self.F == 0:
+        if self.filters[n_fr].low or self.F == 0:
             return None
         k = self.sampling(n_fr)
         n = self.size >> k

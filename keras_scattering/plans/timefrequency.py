@@ -30,7 +30,13 @@ from keras_scattering.plans.wavelet import First, first_order, spectra_of, wides
 
 
 def log_frequency(
-    J: int, Q: int, J_fr: int, Q_fr: int, F: float | str | None, stride_fr: int | None
+    J: int,
+    Q: int,
+    J_fr: int,
+    Q_fr: int,
+    F: float | str | None,
+    stride_fr: int | None,
+    J_oct: int | None = None,
 ) -> StackAxis:
     """The log-frequency axis of the first-order wavelets in time, padded by zeros.
 
@@ -41,9 +47,19 @@ def log_frequency(
         Q_fr: Wavelets per octave along frequency.
         F: Support of the average along frequency, None, "global" or 0.
         stride_fr: Output step, or None for 2**floor(log2 F).
+        J_oct: log2 of the largest scale across octaves, or None for no filters across them.
     """
     support = lowpass_support(F, J_fr)
     size = math.floor(((J + 1) * Q + 8 * min(support, 2**J_fr)) / 2**J_fr) * 2**J_fr
+    octaves = None
+    if J_oct is not None:
+        margin = max(math.floor(8 * min(support, 2**J_fr)), 8 * 2**J_oct * Q)
+        whole = math.lcm(2**J_fr, Q)
+        size = -(-((J + 1) * Q + margin) // whole) * whole
+        across: dict[int, FilterBank] = {
+            spin: MorletBank1D(size // Q, J_oct, 1, 2.0**J_oct, spin) for spin in (1, -1)
+        }
+        octaves = StackAxis(size // Q, J_oct, None, None, across)
     count = len(schedule(J, Q))
     if count > size:
         raise ValueError(
@@ -54,7 +70,7 @@ def log_frequency(
     banks: dict[int, FilterBank] = {
         spin: MorletBank1D(size, J_fr, Q_fr, support, spin) for spin in (1, -1)
     }
-    return StackAxis(size, J_fr, F, stride_fr, banks)
+    return StackAxis(size, J_fr, F, stride_fr, banks, octaves)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,8 +127,8 @@ class _Designer:
         sources = [(i, banks[k]) for i, k in scales.items()]
         kinds: dict[tuple[int, bool], list[_Map]] = {}
         for m in maps:
-            spin = self.frequency.filters[m.n_fr].spin
-            kinds.setdefault((self.frequency.sampling(m.n_fr), spin == 0), []).append(m)
+            low = self.frequency.filters[m.n_fr].low
+            kinds.setdefault((self.frequency.sampling(m.n_fr), low), []).append(m)
         along = [self.along(n2, kind) for kind in kinds.values()]
         (size,) = sources[0][1].size
         widest = max(self.arrays[a.matrix].shape[-1] for a in along)
@@ -156,7 +172,7 @@ def plan_timefrequency(
         _Map(1 if n2 < 0 else 2, n2, n_fr, kept(n2, n_fr))
         for n2 in stacked
         for n_fr, f in enumerate(frequency.filters)
-        if n2 >= 0 or f.spin >= 0
+        if n2 >= 0 or f.rising
     ]
     counts = [1 if joint else m.kept for m in maps]
     refuse_paths(sum(counts))
@@ -225,7 +241,7 @@ def _meta(
     wavelet1 = np.where(single, n1, -1)
     filters = frequency.filters
     first, second = (bank.columns for bank in banks)
-    return {
+    meta = {
         "order": order,
         "n1": n1,
         "j1": column(first["j"], wavelet1),
@@ -235,9 +251,18 @@ def _meta(
         "j2": column(second["j"], n2),
         "xi2": column(second["xi"], n2),
         "sigma2": column(second["sigma"], n2),
-        "n_fr": n_fr,
+        "n_fr": column([f.n for f in filters], n_fr),
         "xi_fr": column([f.xi for f in filters], n_fr),
         "sigma_fr": column([f.sigma for f in filters], n_fr),
         "j_fr": column([f.j for f in filters], n_fr),
         "spin": np.where(n_fr >= 0, [filters[i].spin for i in n_fr], 0),
     }
+    across = [f.across for f in filters if f.across]
+    if across:
+        meta |= {
+            "n_oct": column([f.n for f in across], n_fr),
+            "xi_oct": column([f.xi for f in across], n_fr),
+            "sigma_oct": column([f.sigma for f in across], n_fr),
+            "spin_oct": np.where(n_fr >= 0, [across[i].spin for i in n_fr], 0),
+        }
+    return meta

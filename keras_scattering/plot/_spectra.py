@@ -5,14 +5,18 @@ from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from keras_scattering.layers.base import ScatteringLayer
 from keras_scattering.layers.spectra import SpectraLayer
-from keras_scattering.plot._shared import plan_of, refuse
+from keras_scattering.plot._shared import ink, plan_of, refuse
 from keras_scattering.spectra import moments
 
 _SIZE = (6.8, 5.4)
+_THIN = {"alpha": 0.6, "linestyle": "--", "linewidth": 0.8, "marker": None}
+_OCTAVES = 2  # that the axis of power spans at least
+_LEAST = (1.05, 0.05, 0.05)  # upper ends of the other axes, for normalised moments
 
 
 def spectra(
@@ -26,7 +30,8 @@ def spectra(
     The four pictures are power and sparsity at each scale, and phase and modulus at each lag.
     Phase and modulus are absolute values of means over all scales with the same lag, and over
     angles in images. The thin, dashed lines of modulus stand for two scales that differ, by one
-    octave, two, and so on. Scales and lags are in octaves.
+    octave, two, and so on. Scales and lags are in octaves. A label says if sparsity, phase and
+    modulus are divided by other powers than the signal's own.
 
     Args:
         layer: A built layer of scattering spectra.
@@ -85,13 +90,11 @@ def spectra(
         for lag in np.unique(first[first >= 0]):
             some = (meta["kind"] == "modulus") & (second > 0) & (first == lag)
             if some.any():
-                thin = (
-                    {"alpha": 0.6, "linestyle": "--", "linewidth": 0.8, "marker": None}
-                    if lag
-                    else {}
-                )
+                thin = _THIN if lag else {}
                 axes[3].plot(*_means(second[some], values[i, some]), **{**style, **thin})
-    axes[0].set_yscale("log", base=2)
+    if any(line.get_linestyle() == "--" for line in axes[3].get_lines()):
+        _key(axes[3])
+    _limit(axes, layer.normalize)
     for ax, kind in zip(axes, ("power", "sparsity", "phase", "modulus"), strict=True):
         ax.set_title(kind)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -100,6 +103,30 @@ def spectra(
         handles = axes[0].get_legend_handles_labels()[0]
         axes[0].figure.legend(handles=handles, loc="outside upper left", ncols=4, frameon=False)
     return axes
+
+
+def _key(ax: Any) -> None:
+    """What the lines of modulus stand for, where the curves have fallen."""
+    lines = (
+        Line2D([], [], color=ink(), marker="o", markersize=3, label="one scale"),
+        Line2D([], [], color=ink(), label="two scales", **_THIN),
+    )
+    ax.legend(handles=lines, loc="upper right", frameon=False, fontsize="small")
+
+
+def _limit(axes: Any, normalize: Any) -> None:
+    """Limits wide enough that chance does not look like structure, and words on the divisor."""
+    power, *others = axes
+    power.set_yscale("log", base=2)
+    low, high = np.log2(power.get_ylim())
+    middle, half = (low + high) / 2, max((high - low) / 2, _OCTAVES / 2)
+    power.set_ylim(2 ** (middle - half), 2 ** (middle + half))
+    for ax, least in zip(others, _LEAST, strict=True):
+        ax.set_ylim(0, max(ax.get_ylim()[1], 0 if normalize is False else least))
+        if normalize == "adapted":
+            ax.set_ylabel("over adapted powers")
+        elif normalize is False:
+            ax.set_ylabel("not divided by powers")
 
 
 def _means(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,8 @@ import tensorflow as tf
 import keras_scattering
 
 ROUNDS = 25
-# signal, layer, shape of a signal, samples per second, signals in the batch that is timed
+# signal, layer, shape of a signal, samples per second, signals in the batch that is timed; series
+# without a rate have one sample per day
 ROWS = [
     ("speech, 1 s at 16 kHz", "Scattering1D(J=10, Q=8)", (16000,), 16000, 16),
     ("music, 3 s at 44.1 kHz", "Scattering1D(J=13, Q=12)", (132300,), 44100, 4),
@@ -25,7 +26,10 @@ ROWS = [
     ("image of 28 × 28", "Scattering2D(J=2)", (28, 28), None, 64),
     ("colour image of 224 × 224", "Scattering2D(J=4, L=4)", (224, 224, 3), None, 4),
     ("molecule, 32³ voxels", "HarmonicScattering3D(J=2, L=3)", (32, 32, 32), None, 4),
+    ("daily returns, 2,016 days", "ScatteringSpectra1D(J=8)", (2016,), None, 16),
+    ("field of 256 × 256", 'ScatteringSpectra2D(J=5, reduce="angle")', (256, 256), None, 4),
 ]
+UNITS = {1: "days", 2: "pixels", 3: "voxels"}  # of what has no rate, by rank
 HEADER = "| signal | layer | `2**J` | `T` | slowest wavelet | paths | output |"
 
 
@@ -45,12 +49,19 @@ def row(name, code, shape, rate, _):
     """A row of the table without its time."""
     layer = built(code, shape)
     meta = layer.meta()
-    unit = "samples" if rate else "voxels" if layer.rank == 3 else "pixels"
-    scale = lasting(round(getattr(layer, "sigma_0", 1) * 2**layer.J), rate, unit)
-    whole = layer.rank == 3 or layer.T == "signal"
-    slowest = f"{rate * np.nanmin(meta['xi2']):.1f} Hz" if rate else "–"
+    scale = lasting(
+        round(getattr(layer, "sigma_0", 1) * 2**layer.J),
+        rate,
+        "samples" if rate else UNITS[layer.rank],
+    )
+    whole = layer.rank == 3 or getattr(layer, "T", "signal") == "signal"  # spectra have no T
+    slowest = "–"
+    if layer.axes == "time":
+        slow = np.nanmin(meta["xi2"])
+        slowest = f"{rate * slow:.1f} Hz" if rate else f"1 per {1 / slow:.0f} days"
     output = ", ".join(map(str, layer.compute_output_shape((None, *shape))))
-    cells = [name, f"`{code}`", scale, "all" if whole else scale, slowest, len(meta["order"])]
+    paths = len(next(iter(meta.values())))
+    cells = [name, f"`{code}`", scale, "all" if whole else scale, slowest, paths]
     return f"| {' | '.join(map(str, cells))} | `({output})` |"
 
 

@@ -1,0 +1,1 @@
+"""Descents from signals to signals of given coefficients: objective, starts, optimisers."""
