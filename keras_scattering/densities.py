@@ -47,7 +47,7 @@ def gaussian_density(
     Source: M. Eickenberg et al., "Solid harmonic wavelet scattering: predicting quantum molecular
     energy from invariant descriptors of 3D electronic densities", NeurIPS 2017.
     """
-    positions, weights = _reals("positions", positions), _reals("weights", weights)
+    positions, weights = reals("positions", positions), reals("weights", weights)
     if not positions.dtype.is_floating:
         positions = tf.cast(positions, tf.float32)
     weights = tf.cast(weights, positions.dtype)
@@ -81,7 +81,7 @@ def gaussian_density(
     return tf.reshape(rho, [*tf.unstack(lead[:-1]), *size, *channel])
 
 
-def _reals(name: str, value: Any) -> tf.Tensor:
+def reals(name: str, value: Any) -> tf.Tensor:
     """A tensor of real numbers."""
     try:
         tensor = tf.convert_to_tensor(value)

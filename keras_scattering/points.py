@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_scattering import _validate
+from keras_scattering.densities import reals
 
 
 class PointPattern:
@@ -71,12 +72,7 @@ class PointPattern:
         return np.where(positions < self.shape, positions, 0.0)  # rounding may give the size itself
 
     def _draw(self, positions: Any, shape: tuple[int, ...]) -> tf.Tensor:
-        try:
-            positions = tf.convert_to_tensor(positions)
-        except (TypeError, ValueError) as error:
-            raise _validate.not_real("positions", positions) from error
-        if not _validate.is_real(positions.dtype.as_numpy_dtype):
-            raise _validate.not_real("positions", positions)
+        positions = reals("positions", positions)
         if not positions.dtype.is_floating:
             positions = tf.cast(positions, tf.float32)
         if len(positions.shape) < 2 or positions.shape[-1] != 2:

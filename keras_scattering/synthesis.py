@@ -180,8 +180,10 @@ def synthesize(
     z = z if box is None else np.clip(z, *box)
 
     # Values are moved in units of the deviation: that of data, or each sample's own.
-    own = signals is None
-    _, deviation = layout.statistics(_drawn(through, z, shape) if signals is None else signals, own)
+    first = _drawn(through, z, shape)
+    _, deviation = (
+        layout.statistics(first, each=True) if signals is None else (layout.statistics(signals))
+    )
     deviation = np.where(deviation > 0, deviation, 1.0)
     unit = deviation if through is None else np.ones((1,) * z.ndim)
     courses = [Course(place) for place in np.split(z / unit, n)]

@@ -104,6 +104,17 @@ def test_the_faq_quotes_the_messages_of_this_package(provoke):
     assert f"{caught.type.__name__}: {caught.value}" in FAQ.splitlines()
 
 
+def test_the_faq_quotes_the_message_of_another_size():
+    """Keras puts a line before it."""
+    layer = Scattering1D(J=3)
+    layer.build((None, 8192))
+    with pytest.raises(ValueError, match="was built for") as caught:
+        layer(np.zeros((1, 8000)))
+    plain = re.sub(r"\x1b\[\d+m", "", str(caught.value)).splitlines()
+    assert f"ValueError: {plain[0]}" in FAQ.splitlines()
+    assert plain[2] in FAQ.splitlines()
+
+
 # Names
 
 

@@ -167,3 +167,18 @@ def test_finance(tmp_path):
         "finance_spectra.png",
         "finance_synthesis.png",
     }
+
+
+@pytest.mark.slow
+@pytest.mark.needs("skimage")
+def test_fields(tmp_path):
+    arguments = ["--size", "64", "--made", "1", "--steps", "30"]
+    results = load("fields").main([*arguments, "--output-dir", str(tmp_path)])
+    for name, (before, after) in results["errors"].items():
+        assert after < before / 5, name
+    for name, distances in results["distances"].items():
+        assert distances["from spectra"] < 0.8 * distances["random phases"], name
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "fields_pictures.png",
+        "fields_statistics.png",
+    }

@@ -338,7 +338,12 @@ def test_given_axes_are_drawn_into():
 VOLUMES = built(HarmonicScattering3D(J=1, name="volumes"), 8, 8, 8)
 BATCH = np.ones((2, 128, 46))
 REFUSED = [
-    (plot.filter_bank, VOLUMES, {}, r"filter_bank\(\) must be a layer of signals.* Received: <Ha"),
+    (
+        plot.filter_bank,
+        VOLUMES,
+        {},
+        r"layer of signals.* `filters\.SolidHarmonics\(.* Received: <Ha",
+    ),
     (plot.wavelets, "layer", {}, r"wavelets\(\) must be a scattering layer\. Received: 'layer'$"),
     *(
         (plot.scattergram, layer, {"coefficients": []}, "one path per wavelet. Received: <")

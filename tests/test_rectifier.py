@@ -157,6 +157,7 @@ def test_channels_may_come_first(crossed):
     arguments = {"J": 2, "L": 2, "A": 2, "dn": 1, "cross_channels": crossed, "padding": "reflect"}
     first = RectifierCovariances2D(**arguments, dtype="float64", data_format="channels_first")
     y = first(np.moveaxis(x, -1, 1)).numpy()
+    assert first.compute_output_shape((7, 3, 9, 8)) == (7, y.shape[1])
     same(y, naive(x, **arguments), first.meta(), 1e-10)
 
 
@@ -177,12 +178,17 @@ COUNTS = [
 ]
 
 
-@pytest.mark.parametrize(("J", "dj", "dn", "shifts", "one", "three"), COUNTS)
+@pytest.mark.parametrize(
+    ("J", "dj", "dn", "shifts", "one", "three"),
+    [
+        pytest.param(*count, marks=pytest.mark.slow) if count[-1] > 30_000 else count
+        for count in COUNTS
+    ],
+)
 def test_number_of_rows(J, dj, dn, shifts, one, three):
     arguments = {"J": J, "dj": dj, "dn": dn, "shifts": shifts}
     made = RectifierCovariances2D(**arguments)
     assert made.compute_output_shape((None, 256, 256)) == (None, one)
-    assert made.compute_output_shape((7, 256, 256, 3)) == (7, 3 * one)
     crossed = RectifierCovariances2D(**arguments, cross_channels=True)
     assert crossed.compute_output_shape((None, 256, 256, 3)) == (None, three)
 
@@ -402,20 +408,20 @@ def test_rows_between_channels_come_last(normalize):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("padding", ["periodic", "reflect"])
-@pytest.mark.parametrize("value", [0.0, 1.0, 0.1, -3e7])
-def test_constant_images_have_no_moments(value, padding, dtype):
+def test_constant_images_have_no_moments(padding, dtype):
     """Their normalised moments are not those of rounding, and have finite gradients."""
     made = layer((16, 20, 2), **{**COLOURS, "padding": padding, "dtype": dtype})
-    meta = made.meta()
-    constant = tf.constant(np.full((2, 16, 20, 2), value, dtype))
+    meta, values = made.meta(), np.array([0.0, 1.0, 0.1, -3e7])[:, None]
+    constants = tf.constant(np.ones((4, 16, 20, 2)) * values[..., None, None], dtype)
     with tf.GradientTape() as tape:
-        tape.watch(constant)
-        y = made(constant)
-    slope = tape.gradient(y, constant).numpy()
+        tape.watch(constants)
+        y = made(constants)
+    slope = tape.gradient(y, constants).numpy()
     y, power = y.numpy(), powers(meta)
-    np.testing.assert_allclose(y[:, meta["kind"] == "mean"], value, rtol=1e-5)
+    means = np.tile(values, 2)
+    np.testing.assert_allclose(y[:, meta["kind"] == "mean"], means, rtol=1e-5)
     assert (y[:, ~power & (meta["kind"] != "mean")] == 0).all()
-    assert (np.abs(y[:, power]) <= (8 * np.finfo(dtype).eps * value) ** 2).all()
+    assert (np.abs(y[:, power]) <= (8 * np.finfo(dtype).eps * values) ** 2).all()
     assert np.isfinite(slope).all()
 
 
@@ -445,25 +451,19 @@ def test_gradients_are_those_of_finite_differences(shape, arguments):
     made = layer(shape, **arguments)
     weights = noise(made.compute_output_shape((1, *shape))[1], seed=2)
 
-    @tf.function(autograph=False)
-    def loss_and_gradient(x):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            loss = tf.reduce_sum(made(x) * weights)
-        return loss, tape.gradient(loss, x)
-
-    _, slope = loss_and_gradient(tf.constant(x))
+    inputs = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        loss = tf.reduce_sum(made(inputs) * weights)
+    slope = tape.gradient(loss, inputs).numpy()
     step = 1e-6
     for seed in range(3):
         direction = noise(*x.shape, seed=10 + seed)
-        above, below = (
-            float(loss_and_gradient(tf.constant(x + sign * step * direction))[0])
-            for sign in (1, -1)
-        )
-        expected = (above - below) / (2 * step)
+        above, below = (made(x + sign * step * direction).numpy() @ weights for sign in (1, -1))
+        expected = (above - below)[0] / (2 * step)
         scale = np.linalg.norm(slope) * np.linalg.norm(direction)
         assert scale > 0
-        assert abs(float(np.sum(slope * direction)) - expected) < 1e-5 * scale
+        assert abs(np.sum(slope * direction) - expected) < 1e-5 * scale
 
 
 # Powers of other data

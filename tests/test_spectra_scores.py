@@ -1,9 +1,15 @@
-"""Complex moments, means over scales, scores and surrogates of scattering spectra."""
+"""Complex moments, means over scales, harmonics, scores and surrogates of scattering spectra."""
 
 import numpy as np
 import pytest
 
-from keras_scattering import Scattering1D, ScatteringSpectra1D, ScatteringSpectra2D, spectra
+from keras_scattering import (
+    PhaseHarmonics1D,
+    Scattering1D,
+    ScatteringSpectra1D,
+    ScatteringSpectra2D,
+    spectra,
+)
 
 
 def noise(*shape, seed=0):
@@ -34,6 +40,16 @@ def test_moments_are_rows_with_their_imaginary_parts(layer):
     assert number == y.shape[1]
 
 
+def test_channels_stand_before_harmonics():
+    many = ScatteringSpectra2D(J=2, reduce="angle", dtype="float64")
+    x = noise(2, 8, 8, 3)
+    values, _ = spectra.angle_harmonics(many, many(x))
+    one = over_angles(2, 8)
+    for channel in range(3):
+        single, _ = spectra.angle_harmonics(one, one(x[..., channel]))
+        np.testing.assert_allclose(values[:, channel], single, atol=1e-12)
+
+
 def test_channels_stand_before_moments():
     x = noise(2, 64, 3)
     many, one = (ScatteringSpectra1D(J=3, dtype="float64") for _ in range(2))
@@ -57,6 +73,100 @@ def test_means_over_scales_keep_what_has_no_lag(layer):
     assert (meta["n1"][lagged] == -1).all()
     keys = list(zip(*(meta[n].tolist() for n in meta if n != "count"), strict=True))
     assert len(keys) == len(set(keys))
+
+
+def over_angles(J, size, L=4):
+    made = ScatteringSpectra2D(J=J, L=L, reduce="angle", dtype="float64")
+    made.build((None, size, size))
+    return made
+
+
+@pytest.mark.parametrize("L", [2, 3, 4, 5])
+def test_harmonics_are_sums_over_angles(L):
+    layer = over_angles(2, 8, L)
+    y, meta = layer(noise(3, 8, 8)).numpy(), layer.meta()
+    values, table = spectra.angle_harmonics(layer, y)
+    for i, (kind, *j, k2, k3, part) in enumerate(zip(*table.values(), strict=True)):
+        some = meta["kind"] == kind
+        for name, scale in zip(("j1", "j2", "j3"), j, strict=True):
+            some &= meta[name] == scale
+        if kind not in ("phase", "modulus"):
+            np.testing.assert_array_equal(values[:, i], y[:, some][:, 0])
+            continue
+        # The definition of k3 = -1 is that there is no l3.
+        turns = k2 * meta["l2"][some] + max(k3, 0) * np.maximum(meta["l3"][some], 0)
+        expected = y[:, some] @ np.exp(-2j * np.pi * turns / L) / np.sqrt(some.sum())
+        expected = getattr(expected, part)
+        # One value has the squares of all harmonics that have the same or the opposite value.
+        ratio = values[:, i] / expected
+        count = np.round(ratio[0] ** 2)
+        assert count in (1, 2, 4)
+        np.testing.assert_allclose(values[:, i], np.sqrt(count) * expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(("J", "L", "rows", "harmonics"), [(5, 4, 632, 542), (2, 3, 51, 42)])
+def test_harmonics_are_an_isometry_of_the_output(J, L, rows, harmonics):
+    layer = over_angles(J, 32, L)
+    matrix, meta = spectra.angle_harmonics(layer, np.eye(rows))
+    assert matrix.shape == (rows, harmonics)
+    assert {len(column) for column in meta.values()} == {harmonics}
+    assert len(set(zip(*(column.tolist() for column in meta.values()), strict=True))) == harmonics
+    np.testing.assert_allclose(matrix.T @ matrix, np.eye(harmonics), atol=1e-12)
+    y = layer(noise(2, 32, 32) ** 2).numpy()
+    values, _ = spectra.angle_harmonics(layer, y)
+    np.testing.assert_allclose(values, y @ matrix, atol=1e-12)
+    np.testing.assert_allclose(values @ matrix.T, y, atol=1e-12)
+    np.testing.assert_allclose((values**2).sum(1), (y**2).sum(1), rtol=1e-12)  # Parseval
+
+
+def test_mirror_images_negate_the_imaginary_harmonics():
+    layer = over_angles(3, 32)
+    x = noise(2, 32, 32).cumsum(1) ** 2
+    y, mirrored = (spectra.angle_harmonics(layer, layer(z))[0] for z in (x, x[:, ::-1]))
+    imaginary = spectra.angle_harmonics(layer, layer(x))[1]["part"] == "imag"
+    assert np.abs(y[:, imaginary]).max() > 1e-3
+    expected = np.where(imaginary, -y, y)
+    np.testing.assert_allclose(mirrored, expected, atol=1e-9 * np.abs(y).max())
+
+
+def test_white_noise_has_few_significant_harmonics():
+    """Phase is 0 on average, and so is what changes in the mirror image."""
+    layer = over_angles(3, 64)
+    values, meta = spectra.angle_harmonics(layer, layer(noise(60, 64, 64)))
+    keep = spectra.significant(values, meta)
+    assert not keep[meta["kind"] == "phase"].any()
+    assert not keep[meta["part"] == "imag"].any()
+    moduli = meta["kind"] == "modulus"
+    means = (meta["k2"] == 0) & (meta["k3"] == 0) & (meta["j1"] == meta["j2"])
+    assert keep[moduli & means].all()
+    assert keep[moduli].sum() < moduli.sum() / 3
+    kept, all_ = ((values.mean(0)[some] ** 2).sum() for some in (moduli & keep, moduli))
+    assert kept > 0.98 * all_
+
+
+def test_what_is_significant():
+    meta = {"kind": np.array(["mean", "phase", "modulus", "phase", "phase"])}
+    values = np.array([[0, 1, 5.0, 0, 2j], [0, 3, 7, 0, 2j]])  # of deviation 0, √2, √2, 0, 0
+    for threshold, expected in (
+        (0, [1, 1, 1, 0, 1]),
+        (2, [1, 0, 1, 0, 1]),
+        (5, [1, 0, 0, 0, 1]),
+    ):
+        assert spectra.significant(values, meta, threshold).tolist() == expected
+    for wrong in (values[:1], values[:, :2], values * np.nan):
+        with pytest.raises(ValueError, match="of at least two signals"):
+            spectra.significant(wrong, meta)
+    for threshold in (-1, np.nan):
+        with pytest.raises(ValueError, match="Argument `threshold` must be at least 0"):
+            spectra.significant(values, meta, threshold)
+
+
+def test_harmonics_need_means_over_angles(layer):
+    every = ScatteringSpectra2D(J=1)
+    every.build((None, 8, 8))
+    for other in (layer, every):
+        with pytest.raises(ValueError, match="with reduce='angle'"):
+            spectra.angle_harmonics(other, np.zeros((1, len(other.meta()["kind"]))))
 
 
 def test_scores_tell_processes_apart(layer):
@@ -90,8 +200,9 @@ def test_what_they_refuse(function, layer):
     y = layer(noise(1, 1024))
     with pytest.raises(ValueError, match=r"rows per channel last. Received: shape \(1, 5\)"):
         function(layer, y[:, :5])
-    with pytest.raises(ValueError, match="layer of scattering spectra"):
-        function(Scattering1D(J=2), y)
+    for other in (Scattering1D(J=2), PhaseHarmonics1D(J=2)):
+        with pytest.raises(ValueError, match="layer of scattering spectra"):
+            function(other, y)
     with pytest.raises(ValueError, match="needs a built layer"):
         function(ScatteringSpectra1D(J=2), y)
 

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.optimize
 
 from keras_scattering.descent.objective import Objective, Value, Wanted
+from keras_scattering.runtime.blas import on_one_thread
 
 MEMORY = 20  # steps from which L-BFGS estimates curvature
 _LINE_SEARCH = 20  # most evaluations per step of L-BFGS
@@ -127,15 +128,16 @@ def lbfgs(
             wide = [np.broadcast_to(bound, shape).ravel() for bound in bounds]
             bounds = scipy.optimize.Bounds(*wide)  # type: ignore[assignment]
         try:
-            scipy.optimize.minimize(
-                loss_and_gradient,
-                latest,
-                jac=True,
-                method="L-BFGS-B",
-                bounds=bounds,
-                callback=accept,
-                options={**options, "ftol": 0, "gtol": 0},
-            )
+            with on_one_thread():
+                scipy.optimize.minimize(
+                    loss_and_gradient,
+                    latest,
+                    jac=True,
+                    method="L-BFGS-B",
+                    bounds=bounds,
+                    callback=accept,
+                    options={**options, "ftol": 0, "gtol": 0},
+                )
         except _NotFinite:
             course.stop = "stalled"
             return

@@ -26,7 +26,7 @@ def deep_spectrum(y: tf.Tensor, rule: DeepSpectrum, arrays: Mapping[str, tf.Tens
         rows = [row for table in rule.tables for row in table.rows]
         parts = tf.split(tf.gather(y, rows, axis=-1), [len(t.rows) for t in rule.tables], axis=-1)
         made = [_along(x, t, rule, arrays) for x, t in zip(parts, rule.tables, strict=True)]
-        y = tf.concat([y[..., :1], *made], -1)
+        y = tf.concat([tf.split(y, [1, sizes(y)[-1] - 1], -1)[0], *made], -1)
     last = len(size) + 1
     return tf.transpose(y, (0, last, *range(1, last)))
 

@@ -184,10 +184,11 @@ class CompiledLattice(Lattice):
     ) -> Planes:
         """The sum over shifts of a function of a shift and of its slope, the last axis."""
         first, *others = shifts
-        start = function(first, slopes[..., 0])
+        slopes = tf.transpose(slopes, (4, 0, 1, 2, 3))
+        start = function(first, slopes[0])
         if not others:
             return start
-        items = tf.constant(others), tf.transpose(slopes[..., 1:], (4, 0, 1, 2, 3))
+        items = tf.constant(others), slopes[1:]
 
         def add(total: Planes, item: tuple[tf.Tensor, tf.Tensor]) -> Planes:
             terms = function(tf.unstack(item[0]), item[1])
@@ -216,7 +217,7 @@ class MatrixLattice(Lattice):
     def shifted(self, u: tf.Tensor, shift: Sequence[Any]) -> tf.Tensor:
         """u(. + shift) on the circle of each of the last axes."""
         for axis, t in enumerate(shift, start=-len(shift)):
-            u = take(u, axis, np.roll(np.arange(u.shape[axis]), -t))
+            u = take(u, axis, np.roll(np.arange(sizes(u)[axis]), -t))
         return u
 
 

@@ -6,7 +6,7 @@ module gathers the keys into few products of matrices.
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -67,7 +67,7 @@ class Filters(NamedTuple):
     """The filters of a node: how many, their spectra in groups, and what makes each group."""
 
     groups: Sequence[tuple[str, Callable[[], np.ndarray]]]  # name, and spectra (F, *size)
-    count: int
+    total: int
 
 
 def complex_terms(left: Field, right: Field, imaginary: bool) -> tuple[tuple[int, int, int], ...]:
@@ -92,7 +92,7 @@ def plan_covariances(
     Args:
         domain: The kind of grid.
         where: The grid.
-        filters: The filters; signal c * count + f is that of filter f and channel c.
+        filters: The filters; signal c * total + f is that of filter f and channel c.
         rows: The rows of the output, with keys as defined here.
         columns: Names of the metadata.
         normalize: Whether to divide by powers: those of the signal, or others for "adapted".
@@ -108,12 +108,12 @@ def plan_covariances(
     place = {key: i for i, key in enumerate([*inputs, *others])}
 
     def design(dtype: np.dtype) -> Design:
-        refuse_design(math.prod(where.size) * (2 * filters.count + 8), where.size)
+        refuse_design(math.prod(where.size) * (2 * filters.total + 8), where.size)
         arrays = Arrays(dtype)
         whole = (0,) * len(where.size), (1,) * len(where.size)  # phases matter, so lines from 0
         banks = [arrays.bank(name, psi(), where.size, whole) for name, psi in filters.groups]
         gathered = _Gathered(where, others)
-        node = gathered.node(banks, filters.count * channels, len(inputs)) if others else None
+        node = gathered.node(banks, filters.total * channels, len(inputs)) if others else None
         return Design(
             where.padding,
             hull([bank.lines for bank in banks]),
@@ -126,7 +126,7 @@ def plan_covariances(
     def level(power: Hashable) -> Hashable:
         match power:
             case Square(signal=signal):
-                return Input("level", signal // filters.count)
+                return Input("level", signal // filters.total)
             case Input(channel=channel):
                 return Input("level", channel)
         raise TypeError(f"No power of a signal: {power}")
@@ -174,8 +174,10 @@ class _Gathered:
 
     def node(self, banks: Sequence[Bank], signals: int, first_row: int) -> Covariances:
         """The node of all means, for filtered signals, whose rows begin at the first."""
-        means = self._take(Mean, lambda key: (key.part,))
-        squares = self._take(Square, lambda key: key.parts)
+        means = [key for key in self.keys if isinstance(key, Mean)]
+        squares = [key for key in self.keys if isinstance(key, Square)]
+        mean_fields = self._take(means, lambda key: (key.part,))
+        square_fields = self._take(squares, lambda key: key.parts)
         blocks: dict[tuple, list[Product]] = {}
         for key in self.keys:
             if isinstance(key, Product):
@@ -195,8 +197,8 @@ class _Gathered:
             keep=self.where.keep,
             fields=tuple(self.fields),
             signals=tuple(tuple(self.signals[field]) for field in self.fields),
-            means=means,
-            squares=squares,
+            means=mean_fields,
+            squares=square_fields,
             blocks=made,
             values=table[..., 0],
             signs=table[..., 1],
@@ -204,9 +206,10 @@ class _Gathered:
             samples=2 * signals * size + sum(each),
         )
 
-    def _take(self, kind: type, parts: Callable) -> tuple[int, ...]:
+    def _take(
+        self, keys: Sequence[Mean] | Sequence[Square], parts: Callable[[Any], tuple[int, ...]]
+    ) -> tuple[int, ...]:
         """Number the values of one kind of means of fields; returns the fields."""
-        keys = [key for key in self.keys if isinstance(key, kind)]
         fields = list(dict.fromkeys(key.field for key in keys))
         start = {}
         for field in fields:

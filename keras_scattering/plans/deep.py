@@ -86,9 +86,9 @@ class FrequencyScattering:
         filters = np.stack([circulant(h, 1, range(N)) for h in responses], 1)  # (N, A, N)
         flat = filters.reshape(N, -1)
         first = extend @ flat
-        made = {"low": low, "lows": lows, "psi": np.stack([first.real, first.imag])}
+        made = {"low": low, "lows": lows, "psi": np.stack([np.real(first), np.imag(first)])}
         if self.max_order == 2:
-            made["psi2"] = np.stack([flat.real, flat.imag])
+            made["psi2"] = np.stack([np.real(flat), np.imag(flat)])
         return made
 
 

@@ -252,7 +252,7 @@ def plan_rectifier2d(
         groups.append(("self", lambda: np.ones((1, *where.size))))
     filters = Filters(groups, len(bank) + (5 if channels else 4))
     model = _Model(
-        J, L, A, dj, dn, same, not where.whole, bool(channels), filters.count, 0 if normalize else 2
+        J, L, A, dj, dn, same, not where.whole, bool(channels), filters.total, 0 if normalize else 2
     )
     found = [row for c in range(count) for row in model.rows_of(c)]
     if channels:

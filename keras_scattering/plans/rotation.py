@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_scattering.filters import MorletBank1D, MorletBank2D
+from keras_scattering.filters import FilterBank, MorletBank1D, MorletBank2D
 from keras_scattering.filters.gaussian import SIGMA0, lowpass
 from keras_scattering.plans.averages import Average
 from keras_scattering.plans.banks import Bank, Paired, hull
@@ -67,7 +67,9 @@ class Angles:
         support = lowpass_support(self.T, self.J)
         # On a full turn the spin -1 has the moduli of spin 1, half a turn later.
         spins = (1,) if self.covariant else (1, -1)
-        banks = {spin: MorletBank1D(self.size, self.J, 1, support, spin) for spin in spins}
+        banks: dict[int, FilterBank] = {
+            spin: MorletBank1D(self.size, self.J, 1, support, spin) for spin in spins
+        }
         return StackAxis(self.size, self.J, self.T, self.stride, banks)
 
     @property
@@ -140,9 +142,8 @@ class Angles:
         odd = odd * np.where(np.arange(self.L) < self.L - turned, 1, -1)[:, None]
         if order == 1:
             odd = np.zeros_like(odd)  # the signals are real
-        return np.stack(
-            [np.concatenate([even.real, -odd.imag]), np.concatenate([even.imag, odd.real])]
-        )
+        (a, b), (c, d) = ((np.real(matrix), np.imag(matrix)) for matrix in (even, odd))
+        return np.stack([np.concatenate([a, -d]), np.concatenate([b, c])])
 
     def _lowpass(self, kept: int) -> np.ndarray:
         """The average along the circle, (size, kept)."""

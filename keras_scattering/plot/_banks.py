@@ -289,7 +289,9 @@ def _bank(layer: Any, function: str, order: int) -> FilterBank:
     """The filters of one order of a layer, on its padded grid."""
     banks = plan_of(layer, function).banks
     if not banks or len(banks[0].shape) > 2:
-        raise refuse(layer, function, "of signals in time or of images")
+        arrays = "`filters.SolidHarmonics(box, sigma_0).radial(j, l)`"
+        needed = f"of signals in time or of images (filters of volumes are arrays: {arrays})"
+        raise refuse(layer, function, needed)
     _validate.one_of("order", order, tuple(range(1, len(banks) + 1)))
     return banks[order - 1]
 

@@ -9,7 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from keras_scattering.layers.base import ScatteringLayer
-from keras_scattering.layers.spectra import SpectraLayer
+from keras_scattering.layers.spectra1d import ScatteringSpectra1D
+from keras_scattering.layers.spectra2d import ScatteringSpectra2D
 from keras_scattering.plot._shared import ink, plan_of, refuse
 from keras_scattering.spectra import moments
 
@@ -59,7 +60,7 @@ def spectra(
     Source: Morel et al. 2022 (arXiv 2204.10177), for the choice of pictures.
     """
     rows = plan_of(layer, "spectra").outputs[0][0]
-    if not isinstance(layer, SpectraLayer):
+    if not isinstance(layer, ScatteringSpectra1D | ScatteringSpectra2D):
         raise refuse(layer, "spectra", "of scattering spectra")
     y = np.atleast_2d(np.asarray(coefficients, "float64"))
     if y.ndim != 2 or y.shape[1] != rows:
