@@ -30,6 +30,11 @@ def convolve(x, spectrum, axes=(-1,)):
     return np.fft.ifftn(np.fft.fftn(x, axes=axes) * spectrum, axes=axes)
 
 
+def columns(names, rows):
+    """The metadata of paths, an array a name; rows may be longer."""
+    return {name: np.array([row[i] for row in rows]) for i, name in enumerate(names)}
+
+
 def is_averaged(T):
     """Whether the low-pass is a local average: T is None or a positive number."""
     return T is None or (T not in ("global", "signal") and T > 0)
@@ -530,7 +535,9 @@ def time_frequency(
 def time_frequency_meta(paths, format="time"):
     """The metadata of each channel: a column a name."""
     names = ["order", "n1", "n2", "n_fr", "xi_fr", "sigma_fr", "j_fr", "spin"]
-    rows = [] if format == "joint" else [(0, -1, -1, -1, np.nan, np.nan, -1, 0, -1, np.nan, np.nan, 0)]
+    rows = (
+        [] if format == "joint" else [(0, -1, -1, -1, np.nan, np.nan, -1, 0, -1, np.nan, np.nan, 0)]
+    )
     for p in paths:
         fr, across = p.psi_fr, p.psi_oct
         filters = (p.n_fr, fr.xi, fr.sigma, fr.j, fr.spin)
@@ -539,4 +546,4 @@ def time_frequency_meta(paths, format="time"):
         rows += [(p.order, n1, p.n2, *filters) for n1 in positions]
     if paths[0].psi_oct:
         names += ["n_oct", "xi_oct", "sigma_oct", "spin_oct"]
-    return {name: np.array([row[i] for row in rows]) for i, name in enumerate(names)}
+    return columns(names, rows)
