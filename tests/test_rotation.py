@@ -240,7 +240,7 @@ def test_angles_move_by_half_of_L(rotation_covariant):
     z, _ = scatter(turned(x), **arguments)
     columns = [meta[name].tolist() for name in ("j1", "j2", "delta", "n_theta", "theta")]
     number = {row: k for k, row in enumerate(zip(*columns, strict=True))}
-    compared = 0
+    compared = []
     for (*path, theta), k in number.items():
         order = meta["order"][k]
         if order == 0 or (order == 2 and not rotation_covariant):
@@ -248,8 +248,8 @@ def test_angles_move_by_half_of_L(rotation_covariant):
         period = 2 * L if order == 2 and meta["spin"][k] else L
         moved = number[(*path, (theta - L // 2) % period)]
         same(z[..., moved, None], turned(y[..., k])[..., None], 1e-12)
-        compared += 1
-    assert compared == (len(number) - 1 if rotation_covariant else 2 * L * 2)
+        compared.append(order)
+    assert set(compared) == ({1, 2} if rotation_covariant else {1})
 
 
 def test_the_separable_transform_is_not_invariant():
@@ -265,7 +265,7 @@ def test_the_separable_transform_is_not_invariant():
         turns, moved = divmod(delta - L // 2, L)
         other = paths[moved, -xi if turns else xi]
         same(z[..., other, None], turned(y[..., k])[..., None], 1e-6)
-    assert distance(z, turned(y), meta) > 0.1
+    assert distance(z, turned(y), meta) > 0.05
 
 
 @pytest.mark.parametrize(
@@ -339,10 +339,12 @@ def test_one_spin_suffices():
     Y = noise(2, L, 50)
     Y = Y[0] + 1j * Y[1]
     Y = np.concatenate([Y, Y.conj()])
-    _, plus, *_, minus = reference.bank_fr(2 * L, 1)
-    assert (plus.spin, minus.spin) == (1, -1)
-    one, other = (np.abs(reference.convolve(Y, f.psi[:, None], axes=(0,))) for f in (plus, minus))
-    same(np.roll(other, L, 0), one, 2e-6)
+    wavelets = reference.bank_fr(2 * L, 2)[1:]
+    U = [np.abs(reference.convolve(Y, f.psi[:, None], axes=(0,))) for f in wavelets]
+    half = len(wavelets) // 2
+    for n, (plus, minus) in enumerate(zip(wavelets[:half], wavelets[half:], strict=True)):
+        assert plus.xi == -minus.xi
+        same(np.roll(U[half + n], L, 0), U[n], 1e-5)
 
 
 def test_bounds_of_the_filters_along_the_circle():
@@ -353,16 +355,19 @@ def test_bounds_of_the_filters_along_the_circle():
 
 
 def test_distances_do_not_grow():
+    """By more than 1.05 a layer, in squares: of noise they shrink, of constants they are kept."""
     x = noise(2, 32, 32)
+    x = np.stack([*x, x[0] + 1])
     y, meta = scatter(x, J=3, L=8, T_theta=0, **EXACT)
     # Of 2 L angles half count, and order 1 and spin 0 have L of them.
     weight = np.where((meta["order"] == 2) & (meta["spin"] != 0), 0.5, 1)
 
-    def norm(y):
-        return np.sqrt((weight * y**2).sum())
+    def ratio(i, k):
+        change = np.sqrt((weight * (y[i] - y[k]) ** 2).sum())
+        return change / np.linalg.norm(x[i] - x[k])
 
-    assert norm(y[0] - y[1]) < 1.05 * np.linalg.norm(x[0] - x[1])
-    assert 0.2 < norm(y[0]) / np.linalg.norm(x[0]) < 0.3
+    assert 0.05 < ratio(0, 1) < 0.5
+    assert 0.99 < ratio(0, 2) < 1.05
 
 
 # Amplitudes and gradients
