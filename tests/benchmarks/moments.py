@@ -1,14 +1,16 @@
-"""Time and memory of scattering spectra beside their inventors' codes, and the FFTs alone.
+"""Time and memory of layers of moments beside their inventors' codes, and what none can avoid.
 
-    python tests/benchmarks/spectra.py
+    python tests/benchmarks/moments.py [--only RECTIFIER]
 
 The contenders of a workload take turns in one process; medians of rounds are given. First calls and
-peak memory over the start are taken in a process of their own each. The codes of Morel et al.
-(github.com/RudyMorel/scattering_spectra) and of Cheng et al.
-(github.com/SihaoCheng/scattering_transform) take part where `PYTHONPATH` has their checkouts, with
-PyTorch, in an environment of their own:
+peak memory over the start are taken in a process of their own each. Four codes take part where
+`PYTHONPATH` has their checkouts, with PyTorch, in an environment of their own: of Morel et al.
+(github.com/RudyMorel/scattering_spectra), of Cheng et al.
+(github.com/SihaoCheng/scattering_transform), of Régaldo-Saint Blancard et al.
+(github.com/bregaldo/pywph), and of Brochard et al.
+(github.com/abrochar/wavelet-texture-synthesis).
 
-    pip install -e . torch==2.13.0 "setuptools<81" matplotlib "pandas<3"
+    pip install -e . torch==2.13.0 "setuptools<81" matplotlib "pandas<3" psutil
 """
 
 import argparse
@@ -34,6 +36,7 @@ class Workload(NamedTuple):
     arguments: dict
     shape: tuple[int, ...]
     filters: int  # of the first order
+    oversampling: bool = True
 
     def input(self):
         return np.random.default_rng(0).standard_normal(self.shape).astype("float32")
@@ -43,6 +46,12 @@ WORKLOADS = {
     "1D, 16 × 2^13, J=9, Q=1": Workload("ScatteringSpectra1D", {"J": 9}, (16, 2**13), 10),
     "2D, 8 × 128², J=5, L=4": Workload("ScatteringSpectra2D", {"J": 5}, (8, 128, 128), 20),
     "2D, 1 × 256², J=6, L=4": Workload("ScatteringSpectra2D", {"J": 6}, (1, 256, 256), 24),
+    "phase, 1 × 128², J=5, L=8": Workload("PhaseHarmonics2D", {"J": 5}, (1, 128, 128), 40),
+    "phase, 8 × 128², J=5, L=8": Workload("PhaseHarmonics2D", {"J": 5}, (8, 128, 128), 40),
+    "phase, 1 × 256², J=6, L=8": Workload("PhaseHarmonics2D", {"J": 6}, (1, 256, 256), 48),
+    "rectifier, 1 × 256², J=5, L=4": Workload(
+        "RectifierCovariances2D", {"J": 5}, (1, 256, 256), 24, oversampling=False
+    ),
 }
 
 
@@ -107,6 +116,66 @@ def cheng(workload, gradient) -> Callable:
     return in_torch(lambda x: scattering.scattering_cov(x)["for_synthesis"], x, gradient)
 
 
+def pywph(workload, gradient) -> Callable:
+    L = workload.arguments.get("L", 8)
+    operator = imported("pywph").WPHOp(
+        *workload.shape[1:], workload.arguments["J"], L=L, dn=0, device="cpu"
+    )
+    x = workload.input()
+
+    def forward():
+        return operator(x).numpy()
+
+    def both():
+        leaf, chunks = operator.preconfigure(x, requires_grad=True)
+        for chunk in range(chunks):
+            y, _ = operator.apply(leaf, chunk, norm=None, ret_indices=True)
+            y.real.sum().backward(retain_graph=True)
+        return leaf.grad.numpy()
+
+    return both if gradient else forward
+
+
+def brochard(workload, gradient) -> Callable:
+    """Their class in its three chunks, with the filters of this package, which are the same."""
+    import torch
+
+    from keras_scattering.filters import MorletBank2D
+
+    J, size = workload.arguments["J"], workload.shape[1:]
+    bank = MorletBank2D(size, J, 4)
+    psi = np.stack([bank.psi(n) for n in range(len(bank))]).reshape(J, 4, *size)
+    files = {"morlet_N": psi, "morlet_lp": bank.phi()}
+    kept = torch.load
+    torch.load = lambda path: torch.from_numpy(
+        next(v for k, v in files.items() if k in path).astype("complex64")
+    )
+    module = imported("ops.alpha_gray")
+    models = [module.ALPHA(*size, J, 4, 4, 1, 2, 3, chunk, "all", "morlet") for chunk in range(3)]
+    torch.load = kept
+    x = torch.from_numpy(workload.input())[:, None]
+
+    def forward():
+        with torch.no_grad():
+            return sum(model(x).sum().item() for model in models)
+
+    def both():
+        leaf = x.clone().requires_grad_(True)
+        for model in models:
+            model(leaf).sum().backward()
+        return leaf.grad.numpy()
+
+    return both if gradient else forward
+
+
+PEERS = {
+    "ScatteringSpectra1D": morel,
+    "ScatteringSpectra2D": cheng,
+    "PhaseHarmonics2D": pywph,
+    "RectifierCovariances2D": brochard,
+}
+
+
 def in_torch(function, x, gradient) -> Callable:
     import torch
 
@@ -127,12 +196,15 @@ CONTENDERS = {
     "ours": ours,
     "ours, jit_compile": lambda w, g: ours(w, g, jit_compile=True),
     "ours, oversampling=1": lambda w, g: ours(w, g, oversampling=1),
-    "peer": lambda w, g: (morel if w.layer.endswith("1D") else cheng)(w, g),
+    "peer": lambda w, g: PEERS[w.layer](w, g),
 }
 
 
 def ffts(workload) -> Callable:
-    """One real transform of the signal; per filter a complex inverse and a real one."""
+    """One real transform of the signal; per filter a complex inverse, and for spectra a real one.
+
+    For rectifiers also the products, of all fields by those of one phase at each shift.
+    """
     import tensorflow as tf
 
     rank = len(workload.shape) - 1
@@ -142,13 +214,20 @@ def ffts(workload) -> Callable:
     )
     x = tf.constant(workload.input())
     z = tf.complex(x, x)
+    fields = None
+    if workload.layer.startswith("Rectifier"):
+        fields = tf.random.normal((16 * workload.arguments["J"], x[0].shape.num_elements()))
 
     def timed() -> float:
         start = time.perf_counter()
         real_fft(x)
         for _ in range(workload.filters):
             complex_fft(z)
-            real_fft(x)
+            if workload.layer.startswith("Scattering"):
+                real_fft(x)
+        if fields is not None:
+            for _ in range(8 * workload.arguments["J"] - 3):
+                tf.matmul(fields, fields[: len(fields) // 4], transpose_b=True)
         return time.perf_counter() - start
 
     return timed
@@ -186,6 +265,7 @@ def in_fresh_processes(name, key, gradient):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--only", default="", help="a part of a workload's name")
     parser.add_argument("--fresh", nargs=3)
     arguments = parser.parse_args()
     if arguments.fresh:
@@ -195,8 +275,12 @@ def main() -> None:
     print("| workload | contender | forward, ms | with gradient, ms | first call, s | MB |")
     print("|---|---|---|---|---|---|")
     for key, workload in WORKLOADS.items():
+        if arguments.only not in key:
+            continue
         calls = {}
         for name, make in CONTENDERS.items():
+            if "oversampling" in name and not workload.oversampling:
+                continue
             try:
                 for gradient in (False, True):
                     calls[name, gradient] = make(workload, gradient)
@@ -217,7 +301,8 @@ def main() -> None:
             first, memory = in_fresh_processes(name, key, False)
             print(f"| {key} | {name} | {ms[0]:.0f} | {ms[1]:.0f} | {first:.1f} | {memory:.0f} |")
         print(
-            f"| {key} | the FFTs alone | {1e3 * np.median(times['FFTs']):.0f} | | | |", flush=True
+            f"| {key} | what none can avoid | {1e3 * np.median(times['FFTs']):.0f} | | | |",
+            flush=True,
         )
 
 
