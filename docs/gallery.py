@@ -7,7 +7,8 @@
 An example is `examples/NAME.py`. Its docstring begins with a line that sums it up, and goes on in
 Markdown: what it shows, how to run it. It writes its figures, PNG, to `NAME-output/`; each says
 in words what is to be seen in it, as `savefig(path, metadata={"Description": …})`, and the page
-has that for those who do not see. Titles and their order are those of `nav` in mkdocs.yml.
+has that for those who do not see. It may write sounds, WAV, to the same folder, and links to them
+in its docstring. Titles and their order are those of `nav` in mkdocs.yml.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import os
 import platform
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,7 +28,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs/gallery"
-LARGEST = 200_000  # bytes of a figure
+LARGEST = 200_000  # bytes of a figure or a sound
 WIDEST = 1600  # pixels
 COMMAND = "$ python examples/"
 _NAV = re.compile(r"^ *- (.+): gallery/(\w+)\.md$", re.MULTILINE)
@@ -150,6 +152,8 @@ def write(name, arguments):
         pictures = "\n\n".join(
             f"![{shrink(figure, PAGES / figure.name)}]({figure.name})" for figure in figures
         )
+        for sound in (Path(folder.name) / f"{name}-output").glob("*.wav"):
+            shutil.copy(sound, PAGES)
         output = tidy(name, arguments, printed, folder.name)
     page = (
         f"{head(name)}{pictures}\n\n## Output\n\n{measured()}\n\n```console\n{output}\n```\n\n"

@@ -14,6 +14,7 @@ from mkdocs.structure.files import File, Files
 
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 _FIGURE = re.compile(r'<p>(<img [^>]*src="([^"]+)"[^>]*>)</p>')
+_SOUND = re.compile(r'<a href="([^"]+\.wav)">')
 _BAR = '<mo stretchy="false">&#x0007C;'
 _EXAMPLE = re.compile(r"^Example:\n\n((?:[^\n]+\n?)+)", re.MULTILINE)
 _SECTION = re.compile(r"^(Input shape|Output shape|References):\n((?:    .*\n?)+)", re.MULTILINE)
@@ -27,7 +28,10 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """Turn LaTeX into MathML, which browsers draw without scripts, and figures into links."""
+    """Turn LaTeX into MathML, which browsers draw without scripts, and figures into links.
+
+    Put a player before each link to a sound.
+    """
 
     def formula(match: re.Match[str]) -> str:
         tag, latex = match[1], html.unescape(match[2]).strip()
@@ -37,6 +41,7 @@ def on_page_content(content: str, **_: Any) -> str:
         return f'<{tag} class="formula">{math}</{tag}>'
 
     content = _FIGURE.sub(r'<p><a href="\2">\1</a></p>', content)  # in full size, for phones
+    content = _SOUND.sub(r'<audio controls preload="none" src="\1"></audio><br>\g<0>', content)
     return _FORMULA.sub(formula, content)
 
 

@@ -222,3 +222,19 @@ def test_point_patterns(tmp_path):
         "point_patterns.png",
         "point_patterns_statistics.png",
     }
+
+
+@pytest.mark.slow
+def test_sound_textures(tmp_path):
+    results = load("sound_textures").main(["--quick", "--output-dir", str(tmp_path)])
+    for model, found in results["rain"]["errors"].items():
+        assert found[model] < min(found["other piece"], found["random phases"]) / 3, model
+    tails = {kind: s["excess kurtosis"] for kind, s in results["rain"]["statistics"].items()}
+    assert tails["random phases"] < 0.5 < min(tails["time"], tails["joint"])
+    _, sound = wavfile.read(tmp_path / "sound_textures_rain.wav")
+    assert sound.dtype == np.int16
+    assert len(sound) > 4 * 4096
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "sound_textures.png",
+        "sound_textures_rain.wav",
+    }

@@ -56,6 +56,20 @@ def test_figures_are_described_and_small(name):
         assert (gallery.PAGES / figure).stat().st_size < gallery.LARGEST
 
 
+def test_sounds_are_small_and_from_their_examples():
+    links = {
+        (name, sound)
+        for name in EXAMPLES
+        for sound in re.findall(
+            r"\]\((\w+\.wav)\)", (gallery.PAGES / f"{name}.md").read_text("utf8")
+        )
+    }
+    assert {sound for _, sound in links} == {path.name for path in gallery.PAGES.glob("*.wav")}
+    for name, sound in links:
+        assert sound.startswith(f"{name}_")
+        assert (gallery.PAGES / sound).stat().st_size < gallery.LARGEST
+
+
 def test_output_is_tidied(tmp_path):
     printed = (
         "Epoch 1/5\n\x1b[1m 1/63\x1b[0m \x1b[32m━\x1b[0m 1s 9ms/step\n63/63 - 2s - 9ms/step\n"
