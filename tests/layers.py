@@ -31,6 +31,11 @@ class Case:
     shape: tuple[int, ...]
     small: bool = False  # the one case of its layer that goes through the slowest contracts
 
+    @property
+    def rank(self) -> int:
+        """Number of axes of a signal."""
+        return getattr(self.config.get("scattering"), "rank", self.layer.rank)
+
     def make(self, **changes: Any) -> keras.Layer:
         return self.layer(**{**self.config, **changes})
 

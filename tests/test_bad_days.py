@@ -120,7 +120,7 @@ class TestRefusal:
             refused(self.layer(case, built), shape, "float32", rf"{at_least}Received: shape \(.*0")
 
     def test_no_channels(self, case, built):
-        signal = case.shape[-case.layer.rank :]
+        signal = case.shape[-case.rank :]
         for shape in ((*signal, 0), (0, *signal)):
             refused(self.layer(case, built), shape, "float32", r"Received: shape \(.*\b0\b")
 
@@ -220,7 +220,7 @@ def test_the_largest_scale_still_says_what_is_too_short(layer):
 
 @every(SMALL)
 def test_no_signal_is_too_long_for_any_memory(case):
-    shape = (None, *[2**16] * case.layer.rank) if case.layer.rank > 1 else (None, 2**40)
+    shape = (None, *[2**16] * case.rank) if case.rank > 1 else (None, 2**40)
     for use in ("build", "compute_output_shape"):
         with pytest.raises(ValueError, match=r"at most 2\*\*30 samples\. Received: shape \(None, "):
             getattr(case.make(data_format="channels_last"), use)(shape)

@@ -330,7 +330,7 @@ def test_a_layer_that_compiles_itself_agrees(case, few_at_once):
 
 def takes_single(case):
     """Without being built: else it takes (time, channels) for a batch of signals."""
-    return len(case.shape) == case.layer.rank
+    return len(case.shape) == case.rank
 
 
 @pytest.mark.parametrize(
