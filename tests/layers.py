@@ -33,8 +33,8 @@ class Case:
 
     @property
     def rank(self) -> int:
-        """Number of axes of a signal."""
-        return getattr(self.config.get("scattering"), "rank", self.layer.rank)
+        """Of a signal; a layer around another has that of the other."""
+        return self.config.get("scattering", self.layer).rank
 
     def make(self, **changes: Any) -> keras.Layer:
         return self.layer(**{**self.config, **changes})
@@ -167,7 +167,7 @@ CASES = [
             "L": 4,
             "stride": 1,
             "J_theta": 2,
-            "T_theta": 2.5,
+            "T_theta": 2,
             "stride_theta": 1,
             "max_order": 1,
             "padding": "zero",

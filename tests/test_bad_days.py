@@ -165,7 +165,8 @@ def as_numpy(value):
 @every(CASES)
 def test_numbers_of_numpy_are_numbers(case):
     given = {name: as_numpy(value) for name, value in case.config.items()}
-    assert any(isinstance(value, np.integer) for value in given.values())
+    if "scattering" not in given:
+        assert any(isinstance(value, np.integer) for value in given.values())
     layer = case.layer(**given, name="layer")
     config = layer.get_config()
     assert config == case.make(name="layer").get_config()
