@@ -33,8 +33,8 @@ class Case:
 
     @property
     def rank(self) -> int:
-        """Of a signal; a layer around another has that of the other."""
-        return self.config.get("scattering", self.layer).rank
+        """Number of axes of a signal."""
+        return getattr(self.config.get("scattering"), "rank", self.layer.rank)
 
     def make(self, **changes: Any) -> keras.Layer:
         return self.layer(**{**self.config, **changes})
