@@ -150,6 +150,20 @@ def test_textures(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.needs("skimage")
+def test_rotated_textures(tmp_path):
+    results = load("rotated_textures").main(["--quick", "--output-dir", str(tmp_path)])
+    task = "upright, rotated"
+    least = results["translation"][task] + 0.1
+    assert results["roto-translation"][task] > max(0.7, least)
+    assert results["at a relative angle"][task] > least
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "rotated_textures.png",
+        "rotated_textures_accuracies.png",
+    }
+
+
+@pytest.mark.slow
 @pytest.mark.needs("arch")
 def test_finance(tmp_path):
     arguments = ["--draws", "19", "--repeats", "1", "--made", "1", "--steps", "20"]
