@@ -207,3 +207,18 @@ def test_new_textures(tmp_path):
         "new_textures_colour.png",
         "new_textures_larger.png",
     }
+
+
+@pytest.mark.slow
+def test_point_patterns(tmp_path):
+    results = load("point_patterns").main(["--quick", "--output-dir", str(tmp_path)])
+    errors = results["clusters"]["errors"]
+    assert errors["moved"] < min(errors["uniform"], errors["other draws"]) / 4
+    found = results["clusters"]["statistics"]
+    source = found["source"][0]
+    moved, uniform = (np.abs(found[kind] - source).mean() for kind in ("moved", "uniform"))
+    assert moved < uniform / 2
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "point_patterns.png",
+        "point_patterns_statistics.png",
+    }
