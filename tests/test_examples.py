@@ -196,3 +196,43 @@ def test_fields(tmp_path):
         "fields_pictures.png",
         "fields_statistics.png",
     }
+
+
+@pytest.mark.slow
+@pytest.mark.needs("skimage")
+def test_new_textures(tmp_path):
+    results = load("new_textures").main(["--quick", "--output-dir", str(tmp_path)])
+    for model, found in results["grey"]["gravel"]["errors"].items():
+        assert found[model] < min(found["other pieces"], found["random phases"]) / 5, model
+    statistics = results["grey"]["gravel"]["statistics"]
+    at_lag_1 = {kind: values[:, -5].mean() for kind, values in statistics.items()}
+    for model in results["grey"]["gravel"]["errors"]:
+        assert 0.6 < at_lag_1[model] / at_lag_1["source"] < 1.5, model
+    assert abs(at_lag_1["random phases"]) < 0.5
+    colour = results["colour"]["statistics"]
+    for statistic, value in colour["source"].items():
+        alone, together = (colour[c][statistic] for c in ("channels alone", "together"))
+        assert abs(together - value) <= abs(alone - value) + 0.02, statistic
+    assert results["larger"]["error"] < 0.03
+    assert results["larger"]["fields"]["twice as large"].shape == (1, 96, 96)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "new_textures_grey.png",
+        "new_textures_kurtosis.png",
+        "new_textures_colour.png",
+        "new_textures_larger.png",
+    }
+
+
+@pytest.mark.slow
+def test_point_patterns(tmp_path):
+    results = load("point_patterns").main(["--quick", "--output-dir", str(tmp_path)])
+    errors = results["clusters"]["errors"]
+    assert errors["moved"] < min(errors["uniform"], errors["other draws"]) / 4
+    found = results["clusters"]["statistics"]
+    source = found["source"][0]
+    moved, uniform = (np.abs(found[kind] - source).mean() for kind in ("moved", "uniform"))
+    assert moved < uniform / 2
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "point_patterns.png",
+        "point_patterns_statistics.png",
+    }
