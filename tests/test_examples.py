@@ -42,6 +42,18 @@ def test_chirps(tmp_path):
 
 
 @pytest.mark.slow
+def test_transposed_sounds(tmp_path):
+    results = load("transposed_sounds").main(["--quick", "--output-dir", str(tmp_path)])
+    for name in ("deep spectrum", "joint scattering"):
+        assert results[name]["same"] > 0.5
+        assert results[name]["half an octave"] > results["mel spectrogram"]["half an octave"]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "transposed_sounds.png",
+        "transposed_sounds_accuracies.png",
+    }
+
+
+@pytest.mark.slow
 def test_few_labels(tmp_path):
     arguments = ["--counts", "300", "--held-out", "300", "--seeds", "1", "--steps", "40"]
     accuracies = load("few_labels").main([*arguments, "--output-dir", str(tmp_path)])
