@@ -142,9 +142,9 @@ def synthesize(
     box = None if bounds is None else _validate.interval("bounds", bounds)
     _validate.one_of("verbose", verbose, (0, 1, False, True))
     _validate.one_of("schedule", schedule, (None, "coarse"))
-    _refuse_unknown("loss", loss, ("balanced", "plain"), callable(loss), "a function")
+    _refuse_unknown("loss", loss, ("balanced", "plain"), callable(loss), "or a function")
     known = isinstance(optimizer, keras.optimizers.Optimizer)
-    _refuse_unknown("optimizer", optimizer, ("lbfgs",), known, "an optimizer of Keras")
+    _refuse_unknown("optimizer", optimizer, ("lbfgs",), known, "or an optimizer of Keras")
     signals, points = _signals_of(layer, data, through)
     _refuse_contradictions(signals, targets, points, start, through, box, histogram)
 
@@ -172,18 +172,18 @@ def synthesize(
         z = through.poisson(seed, n, points or 0)
     elif signals is not None:
         mean, deviation = layout.statistics(signals)
-        white, field = start == "white", layout.field
-        z = mean + (deviation * layout.noise(seed, n) if white else field(seed, n, signals))
+        if start == "white":
+            z = mean + deviation * layout.noise(seed, n)
+        else:
+            z = mean + layout.field(seed, n, signals)
     else:
         together = 1 if optimizer == "lbfgs" else n
         z = _sized(layout.noise(seed, n), objective, moments, together, layout, model._precision)
     z = z if box is None else np.clip(z, *box)
 
     # Values are moved in units of the deviation: that of data, or each sample's own.
-    first = _drawn(through, z, shape)
-    _, deviation = (
-        layout.statistics(first, each=True) if signals is None else (layout.statistics(signals))
-    )
+    first, own = _drawn(through, z, shape), signals is None
+    _, deviation = layout.statistics(first if signals is None else signals, each=own)
     deviation = np.where(deviation > 0, deviation, 1.0)
     unit = deviation if through is None else np.ones((1,) * z.ndim)
     courses = [Course(place) for place in np.split(z / unit, n)]
@@ -212,7 +212,7 @@ def _refuse_unknown(name: str, value: Any, names: tuple, other: bool, words: str
     """Refuse what is neither one of a few names nor of another kind."""
     if not (other or (isinstance(value, str) and value in names)):
         raise ValueError(
-            f"Argument `{name}` must be {', '.join(map(repr, names))} or {words}. "
+            f"Argument `{name}` must be {', '.join([*map(repr, names), words])}. "
             f"Received: {name}={_validate.shown(value)}"
         )
 
@@ -242,9 +242,11 @@ def _refuse_contradictions(
     """Refuse arguments that do not go together."""
     if data is None and targets is None:
         raise ValueError("Argument `data` or `targets` must be given. Received: None for both")
-    _refuse_unknown("through", through, (), through is None or callable(through), "a function")
+    _refuse_unknown(
+        "through", through, (), through is None or callable(through), "None or a function"
+    )
     if isinstance(start, str):
-        _refuse_unknown("start", start, ("gaussian", "white"), False, "an array")
+        _refuse_unknown("start", start, ("gaussian", "white"), False, "or an array")
         if start == "gaussian" and (data is None or through is not None):
             raise ValueError(
                 "Argument `start='gaussian'` is for signals, and needs `data`: give 'white' or an "

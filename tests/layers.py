@@ -31,6 +31,11 @@ class Case:
     shape: tuple[int, ...]
     small: bool = False  # the one case of its layer that goes through the slowest contracts
 
+    @property
+    def rank(self) -> int:
+        """Of a signal; a layer around another has that of the other."""
+        return self.config.get("scattering", self.layer).rank
+
     def make(self, **changes: Any) -> keras.Layer:
         return self.layer(**{**self.config, **changes})
 
@@ -162,7 +167,7 @@ CASES = [
             "L": 4,
             "stride": 1,
             "J_theta": 2,
-            "T_theta": 2.5,
+            "T_theta": 2,
             "stride_theta": 1,
             "max_order": 1,
             "padding": "zero",

@@ -1,5 +1,6 @@
 """What goes wrong in production: broken samples, empty batches, odd arguments, damaged files."""
 
+import inspect
 import json
 import warnings
 import zipfile
@@ -120,7 +121,7 @@ class TestRefusal:
             refused(self.layer(case, built), shape, "float32", rf"{at_least}Received: shape \(.*0")
 
     def test_no_channels(self, case, built):
-        signal = case.shape[-case.layer.rank :]
+        signal = case.shape[-case.rank :]
         for shape in ((*signal, 0), (0, *signal)):
             refused(self.layer(case, built), shape, "float32", r"Received: shape \(.*\b0\b")
 
@@ -165,7 +166,8 @@ def as_numpy(value):
 @every(CASES)
 def test_numbers_of_numpy_are_numbers(case):
     given = {name: as_numpy(value) for name, value in case.config.items()}
-    assert any(isinstance(value, np.integer) for value in given.values())
+    if "scattering" not in given:
+        assert any(isinstance(value, np.integer) for value in given.values())
     layer = case.layer(**given, name="layer")
     config = layer.get_config()
     assert config == case.make(name="layer").get_config()
@@ -220,10 +222,10 @@ def test_the_largest_scale_still_says_what_is_too_short(layer):
 
 @every(SMALL)
 def test_no_signal_is_too_long_for_any_memory(case):
-    shape = (None, *[2**16] * case.layer.rank) if case.layer.rank > 1 else (None, 2**40)
+    shape = (None, *[2**16] * case.rank) if case.rank > 1 else (None, 2**40)
     for use in ("build", "compute_output_shape"):
         with pytest.raises(ValueError, match=r"at most 2\*\*30 samples\. Received: shape \(None, "):
-            getattr(case.make(data_format="channels_last"), use)(shape)
+            getattr(case.make(), use)(shape)
 
 
 @every(SMALL)
@@ -421,8 +423,10 @@ def test_edited_file_gives_the_right_answer_or_a_clear_error(
 
 @every(SMALL)
 def test_missing_argument_is_named(source, tmp_path, case):
-    edited = edit(source, tmp_path / "edited.keras", lambda c: entry(c)["config"].pop("J"))
-    with pytest.raises(ValueError, match=rf"{case.layer.__name__}.* missing .*'J'.* Received: "):
+    name = next(iter(inspect.signature(case.layer).parameters))
+    edited = edit(source, tmp_path / "edited.keras", lambda c: entry(c)["config"].pop(name))
+    message = rf"{case.layer.__name__}.* missing .*'{name}'.* Received: "
+    with pytest.raises(ValueError, match=message):
         keras.saving.load_model(edited)
 
 

@@ -42,6 +42,18 @@ def test_chirps(tmp_path):
 
 
 @pytest.mark.slow
+def test_transposed_sounds(tmp_path):
+    results = load("transposed_sounds").main(["--quick", "--output-dir", str(tmp_path)])
+    for name in ("deep spectrum", "joint scattering"):
+        assert results[name]["same"] > 0.5
+        assert results[name]["half an octave"] > results["mel spectrogram"]["half an octave"]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "transposed_sounds.png",
+        "transposed_sounds_accuracies.png",
+    }
+
+
+@pytest.mark.slow
 def test_few_labels(tmp_path):
     arguments = ["--counts", "300", "--held-out", "300", "--seeds", "1", "--steps", "40"]
     accuracies = load("few_labels").main([*arguments, "--output-dir", str(tmp_path)])
@@ -147,6 +159,20 @@ def test_textures(tmp_path):
     assert doubles["scattering, order 2"][24] > doubles["Fourier spectrum"][24]
     errors = results["errors"]
     assert max(errors["from order 2"].values()) < min(errors["Gaussian double"].values())
+
+
+@pytest.mark.slow
+@pytest.mark.needs("skimage")
+def test_rotated_textures(tmp_path):
+    results = load("rotated_textures").main(["--quick", "--output-dir", str(tmp_path)])
+    task = "upright, rotated"
+    least = results["translation"][task] + 0.1
+    assert results["roto-translation"][task] > max(0.7, least)
+    assert results["at a relative angle"][task] > least
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "rotated_textures.png",
+        "rotated_textures_accuracies.png",
+    }
 
 
 @pytest.mark.slow

@@ -84,6 +84,9 @@ class DeepScatteringSpectrum(ScatteringLayer):
         62(16), 2014.
     """
 
+    rank = 1  # each layer has its inner layer's
+    axes = "time"
+
     def __init__(
         self,
         scattering: ScatteringLayer,
