@@ -145,7 +145,7 @@ CASES = [
         (17,),
     ),
     Case("tf-list", TimeFrequencyScattering, {"J": 2, "J_fr": 1, "T": 0, "F": "global"}, (15, 2)),
-    Case("rotation", RotoTranslationScattering2D, {"J": 2}, (9, 8), small=True),
+    Case("rotation", RotoTranslationScattering2D, {"J": 2, "L": 2}, (9, 8), small=True),
     Case(
         "rotation-channels",
         RotoTranslationScattering2D,
@@ -295,7 +295,8 @@ CASES = [
             "shifts": "same",
             "cross_channels": True,
             "normalize": False,
-            "padding": "symmetric",
+            # Across the mirror of `symmetric`, differences are zero: a kink of their sizes.
+            "padding": "reflect",
         },
         (15, 16, 2),
     ),
@@ -306,6 +307,12 @@ CASES = [
         (4, 8, 7),
     ),
 ]
+
+# One case of each layer.
+SMALL = [case for case in CASES if case.small]
+
+# One output, several, and divisors: for what the base class does for all layers alike.
+FEW = [case for case in CASES if case.name in ("1d", "2d-list", "spectra2d")]
 
 # One or two cases of each layer, in settings that are computed in unlike ways.
 VARIED = [

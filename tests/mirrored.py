@@ -1,4 +1,4 @@
-"""Train a model with every layer on two logical devices and on one; write down what comes of it.
+"""Train a model with layers on two logical devices and on one; write down what comes of it.
 
     python mirrored.py FOLDER
 
@@ -12,9 +12,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from layers import CASES
+from layers import FEW
 
-SMALL = [case for case in CASES if case.small]
 BATCH = 6  # three signals of each kind a device
 
 
@@ -24,7 +23,7 @@ def make_model():
     # Near its zeros the gradient of a modulus, and more so of a small power of it, is all rounding.
     keras.config.set_dtype_policy("float64")
     inputs, features = [], []
-    for case in SMALL:
+    for case in FEW:
         inputs.append(keras.Input(case.shape))
         x = keras.layers.Dense(case.shape[-1], kernel_initializer="identity")(inputs[-1])
         features.append(keras.layers.Flatten()(case.make()(x)))
@@ -41,7 +40,7 @@ def main(folder):
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     assert two.num_replicas_in_sync == 2
-    x = [case.inputs(2 * BATCH) for case in SMALL]
+    x = [case.inputs(2 * BATCH) for case in FEW]
     y = np.stack([x[0].mean(1), x[0].std(1)], 1)
     results = {}
     for name, strategy in (("one", tf.distribute.get_strategy()), ("two", two)):

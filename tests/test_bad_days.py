@@ -13,7 +13,7 @@ import tensorflow as tf
 from compare import TOLERANCES, assert_close
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from layers import CASES
+from layers import CASES, SMALL
 
 from keras_scattering import (
     HarmonicScattering3D,
@@ -22,7 +22,6 @@ from keras_scattering import (
     TimeFrequencyScattering,
 )
 
-SMALL = [case for case in CASES if case.small]
 SEEDED = {
     "derandomize": True,
     "database": None,
@@ -298,6 +297,7 @@ def answer(layer, given, shape, dtype):
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Argument `Q` asks for more")
 def test_any_arguments_give_the_right_answer_or_a_clear_error():
     answered = []
@@ -387,6 +387,7 @@ VALUES = [
 ]
 
 
+@pytest.mark.slow
 @every(SMALL)
 @settings(max_examples=15, **SEEDED)
 @given(data=st.data())

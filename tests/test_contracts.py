@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import tensorflow as tf
-from layers import CASES
+from layers import CASES, FEW, SMALL, VARIED
 
 import keras_scattering
 from keras_scattering.runtime.batches import Batched
@@ -24,7 +24,6 @@ LAYERS = [
     for member in (getattr(keras_scattering, name) for name in keras_scattering.__all__)
     if isinstance(member, type) and issubclass(member, keras.Layer)
 ]
-SMALL = [case for case in CASES if case.small]
 BATCH = 3
 ACCURACY = 1e-5  # of float32 results, relative to the largest
 
@@ -41,11 +40,6 @@ def every(cases):
 def small_or_slow(case, *others):
     """Of a test that takes seconds all but one case of each layer are slow."""
     return pytest.param(case, *others, marks=[] if case.small else [pytest.mark.slow])
-
-
-small_first = pytest.mark.parametrize(
-    "case", [small_or_slow(case) for case in CASES], ids=lambda case: case.name
-)
 
 
 def arrays(outputs):
@@ -209,7 +203,8 @@ def test_summary_counts_no_trainable_weight(case):
     assert model.count_params() > 0
 
 
-@small_first
+@pytest.mark.slow
+@every(SMALL)
 def test_saved_model_serves_any_batch(case, tmp_path):
     case.model().export(tmp_path, format="tf_saved_model", verbose=False)
     served = tf.saved_model.load(tmp_path)
@@ -217,7 +212,8 @@ def test_saved_model_serves_any_batch(case, tmp_path):
         assert_close(served.serve(case.inputs(batch)), [y[:batch] for y in expected(case)])
 
 
-@every(SMALL)
+@pytest.mark.slow
+@every(FEW)
 def test_export_archive_takes_a_layer_without_a_model(case, tmp_path):
     layer = case.make()
     layer.build((None, *case.shape))
@@ -315,7 +311,11 @@ def test_inputs_of_other_types_are_cast(case, dtype):
 # Graphs, compilers and pipelines
 
 
-@small_first
+@pytest.mark.parametrize(
+    "case",
+    [small_or_slow(case) for case in CASES if case.small or case in VARIED],
+    ids=lambda case: case.name,
+)
 def test_xla_agrees(case):
     layer = case.make()
     layer.build((None, *case.shape))
@@ -347,9 +347,13 @@ def takes_single(case):
 
 @pytest.mark.parametrize(
     ("case", "batched", "built"),
-    [(case, True, True) for case in SMALL]
-    + [small_or_slow(case, True, False) for case in CASES]
-    + [small_or_slow(case, False, not takes_single(case)) for case in CASES],
+    [(case, True, True) for case in FEW]
+    + [(case, True, False) for case in SMALL]
+    + [
+        small_or_slow(case, False, not takes_single(case))
+        for case in CASES
+        if case.small or case in VARIED
+    ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
 def test_maps_over_a_dataset(case, batched, built):
@@ -394,6 +398,7 @@ def test_parts_of_a_batch_make_the_whole(case, few_at_once):
     assert_close([*arrays(layer(x)), gradient(layer, x)], whole)
 
 
+@pytest.mark.slow
 @every(SMALL)
 @pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_graph_of_parts_has_the_same_gradient(case, jit_compile, few_at_once):
@@ -406,7 +411,7 @@ def test_a_graph_of_parts_has_the_same_gradient(case, jit_compile, few_at_once):
 
 
 @pytest.mark.slow
-@every(SMALL)
+@every([case for case in SMALL if case.rank != 2])
 def test_a_graph_of_parts_has_the_same_second_derivatives(case, few_at_once):
     x = tf.constant(case.inputs(5), tf.float64)
     layer = case.make(dtype="float64")
@@ -444,10 +449,12 @@ def policy(request):
     keras.config.set_dtype_policy(default)
 
 
-@every(SMALL)
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("policy", "jit_compile"),
-    [("float32", False), pytest.param("mixed_bfloat16", True, marks=pytest.mark.slow)],
+    ("case", "policy", "jit_compile"),
+    [(case, "float32", False) for case in SMALL]
+    + [pytest.param(case, "mixed_bfloat16", True, marks=pytest.mark.slow) for case in FEW],
+    ids=lambda value: getattr(value, "name", str(value)),
     indirect=["policy"],
 )
 @pytest.mark.usefixtures("policy")

@@ -59,6 +59,7 @@ def test_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch, quiet_ke
         assert printed.getvalue().splitlines() == PRINT.findall(code)
 
 
+@pytest.mark.slow
 def test_the_guide_says_what_layers_make_of_signals():
     """But for the times, which are measured."""
     path = ROOT / "tests/benchmarks/starting_values.py"

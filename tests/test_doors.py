@@ -311,6 +311,7 @@ def comets(T, max_order=2, shape=(8, 12)):
     return plane_toy(plane, (Comets(plane.padded, 2),) * 2, max_order)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("T", [None, "global", 0])
 @pytest.mark.parametrize("max_order", [1, 2])
 @pytest.mark.parametrize("make", [gammatones, comets])
@@ -650,6 +651,7 @@ def volumes_in_a_stack(F, joint, T):
     return stack_toy(Domain.LINE, grid, first, second, stack_axis(4, 1, F), joint)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("F", "joint", "T"),
     [(None, True, None), (None, False, None), ("global", False, "global"), (0, False, 0)],

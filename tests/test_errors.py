@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layers import CASES
+from layers import SMALL
 
 import keras_scattering
 from keras_scattering import (
@@ -19,7 +19,6 @@ from keras_scattering import (
 )
 from keras_scattering.plans import limits
 
-SMALL = [case for case in CASES if case.small]
 TIME = (Scattering1D, TimeFrequencyScattering)
 PADDED = (*TIME, Scattering2D)
 LAYERS = (*PADDED, HarmonicScattering3D)

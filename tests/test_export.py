@@ -10,12 +10,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layers import CASES
+from layers import FEW, SMALL
 from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_scattering import Scattering1D, Scattering2D
 
-SMALL = [case for case in CASES if case.small]
 BATCHES = (3, 1, 0)
 ACCURACY = 1e-5  # relative to the largest
 HERE = Path(__file__).parent
@@ -157,7 +156,7 @@ def test_through_the_c_library_with_xla_disabled(exported, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [c for c in SMALL if c in FEW], ids=lambda case: case.name)
 def test_as_a_layer_of_another_model(exported, case):
     folder, expected, _ = exported[case.name]
     layer = keras.layers.TFSMLayer(str(folder), call_endpoint="serving_default")

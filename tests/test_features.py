@@ -171,6 +171,7 @@ def test_a_block_done_twice_is_there_once(layer, tmp_path):
         extractor.write([("a", signals(1)), ("b", signals(1)), ("b", signals(1))])
 
 
+@pytest.mark.slow
 def test_all_forms_of_a_model_give_the_same(layer, tmp_path):
     files = save_npy(tmp_path, signals(5))
     inputs = keras.Input((N,))
@@ -189,6 +190,7 @@ def test_all_forms_of_a_model_give_the_same(layer, tmp_path):
     assert read_meta(tmp_path / "3").keys() == layer.meta().keys()
 
 
+@pytest.mark.slow
 def test_features_made_otherwise_are_refused_with_what_differs(layer, tmp_path):
     files = save_npy(tmp_path, signals(1))
     folder = tmp_path / "features"

@@ -53,6 +53,7 @@ def wait_for(path):
 # One run at a time
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("read_before", [0, 5])
 def test_a_run_in_another_thread_is_refused_and_spoils_nothing(layer, files, folder, read_before):
     reading, go, results, count = threading.Event(), threading.Event(), [], [0]
@@ -81,6 +82,7 @@ def test_a_run_in_another_thread_is_refused_and_spoils_nothing(layer, files, fol
     assert extract(files, layer, folder, verbose=False) == Extracted(0, 8, {})
 
 
+@pytest.mark.slow
 def test_a_run_within_a_run_is_refused(layer, files, folder):
     def read(path):
         extract(path, layer, folder, verbose=False)
@@ -107,6 +109,7 @@ extract(files, make_layer(), folder, read=read, batch_size=2, part_size=4, verbo
 """
 
 
+@pytest.mark.slow
 def test_a_run_in_another_process_is_refused_until_that_is_killed(layer, files, folder, tmp_path):
     command = [sys.executable, "-c", CHILD, str(tmp_path / "started"), str(folder), *files]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -123,6 +126,7 @@ def test_a_run_in_another_process_is_refused_until_that_is_killed(layer, files, 
     assert_only_parts(folder)
 
 
+@pytest.mark.slow
 def test_what_outlives_a_killed_run_can_add_nothing(layer, files, folder):
     """As actors may, for a while, when the process that has started them is gone."""
     loaded = load(layer)
@@ -195,6 +199,7 @@ def test_a_folder_without_locks_is_warned_of(layer, files, folder, monkeypatch):
 # Parts that are damaged, or of something else
 
 
+@pytest.mark.slow
 def test_every_part_is_compared_with_the_model(layer, files, folder, tmp_path):
     other = Scattering1D(J=3, Q=2, padding="zero")
     other.build((None, 64))
@@ -209,6 +214,7 @@ def test_every_part_is_compared_with_the_model(layer, files, folder, tmp_path):
         extract(files, layer, folder, verbose=False)
 
 
+@pytest.mark.slow
 def test_damaged_parts_are_named_with_what_to_do(layer, files, folder):
     extract(files, layer, folder, part_size=4, verbose=False)
     first, second = sorted(folder.iterdir())
@@ -229,6 +235,7 @@ def test_damaged_parts_are_named_with_what_to_do(layer, files, folder):
     assert_stored(folder, expected(layer, files), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_no_damage_changes_what_a_folder_is_found_to_have(layer, files, folder):
     extract(files, layer, folder, verbose=False)
     (part,) = folder.iterdir()

@@ -63,6 +63,7 @@ def test_greys_stay_as_they_are(kind):
         np.testing.assert_allclose(value, pixels, atol=8 if kind == "jpeg" else 0)
 
 
+@pytest.mark.slow
 def test_images_without_channels_of_all_kinds_are_done(tmp_path):
     layer = Scattering2D(J=1, L=2)
     layer.build((None, *SIZE))

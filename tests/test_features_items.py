@@ -43,6 +43,7 @@ def test_a_file_is_listed_once(layer, tmp_path):
     assert result.done == 5
 
 
+@pytest.mark.slow
 def test_a_file_of_the_folder_by_another_name_is_refused(layer, tmp_path, monkeypatch):
     """It would have a second row."""
     monkeypatch.chdir(tmp_path)
@@ -70,6 +71,7 @@ LOOPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("links", LOOPS.values(), ids=LOOPS)
 def test_links_in_circles_are_refused(layer, tmp_path, links):
     for folder in ("a/b", "c", "fine"):

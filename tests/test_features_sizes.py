@@ -269,6 +269,7 @@ def lying_images():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is counted otherwise")
 @pytest.mark.parametrize("kind", ["npy", "png"])
 def test_no_length_in_a_header_is_believed(tmp_path, kind):

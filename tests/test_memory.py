@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layers import CASES
+from layers import FEW, SMALL
 from tensorflow.python.framework.ops import gradient_registry
 
 CALLS = 10
@@ -72,8 +72,11 @@ def graphs():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("use", USES)
-@pytest.mark.parametrize("case", [case for case in CASES if case.small], ids=lambda case: case.name)
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(
+    ("case", "jit_compile"),
+    [(case, False) for case in SMALL] + [(case, True) for case in FEW],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
 def test_graphs_go_with_their_layer(case, use, jit_compile):
     def turn():
         layer = case.make(jit_compile=jit_compile)
@@ -86,7 +89,7 @@ def test_graphs_go_with_their_layer(case, use, jit_compile):
     assert graphs() == before
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.small], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
 def test_new_batches_share_the_graph_of_a_layer(case):
     layer = case.make()
     layer.build((None, *case.shape))
@@ -99,7 +102,7 @@ def test_new_batches_share_the_graph_of_a_layer(case):
 
 
 def test_a_gradient_outlives_its_layer_in_a_graph():
-    case = CASES[0]
+    case = SMALL[0]
     layer = case.make()
     layer.build((None, *case.shape))
     function = tf.function(layer, [tf.TensorSpec((None, *case.shape))], autograph=False)

@@ -4,13 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layers import CASES, Case
+from layers import CASES, FEW, SMALL, Case
 
 from keras_scattering import Scattering1D
 from keras_scattering.engine import matrix_fourier
 
 LONG = Case("1d-long", Scattering1D, {"J": 3}, (1000,))  # its signals are split
-SMALL = [case for case in CASES if case.small]
 CONVERTED = [LONG, *SMALL[1:]]
 ACCURACY = 1e-5  # of float32 results, relative to the largest
 BUILTINS = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}  # none of TensorFlow's own
@@ -94,7 +93,7 @@ def test_gradients_agree_and_are_finite(case):
 # The argument
 
 
-@every(SMALL)
+@every(FEW)
 def test_the_kind_of_transform_is_kept(case, tmp_path):
     assert case.make().get_config()["fft"] == "native"
     model = case.model(fft="matrix")

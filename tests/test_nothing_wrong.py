@@ -1,5 +1,6 @@
 """What cannot be answered rightly is refused, wherever it comes from."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layers import VARIED
+from layers import FEW, VARIED
 
 WAYS = {"plain": {}, "jit": {"jit_compile": True}, "matrix": {"fft": "matrix"}}
 
@@ -29,10 +30,20 @@ def other_sizes(shape):
 # Inputs of another size
 
 
-@every(VARIED)
-@pytest.mark.parametrize(
-    "way", [way if way == "plain" else pytest.param(way, marks=pytest.mark.slow) for way in WAYS]
-)
+def few_in_all_ways(*others):
+    """A few cases in all ways, and all others in the first way."""
+    ways = list(itertools.product(*others))
+    return [(case, *way) for case in FEW for way in ways] + [
+        (case, *ways[0]) for case in VARIED if case not in FEW
+    ]
+
+
+def name(value):
+    return getattr(value, "name", str(value))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("case", "way"), few_in_all_ways(WAYS), ids=name)
 def test_a_served_model_refuses_inputs_of_another_size(case, way, tmp_path):
     case.model(**WAYS[way]).export(tmp_path, verbose=False)
     serve = tf.saved_model.load(tmp_path).signatures["serving_default"]
@@ -46,7 +57,8 @@ def test_a_served_model_refuses_inputs_of_another_size(case, way, tmp_path):
         assert len(serve(**{name: tf.zeros((batch, *case.shape))})) > 0
 
 
-@every(VARIED)
+@pytest.mark.slow
+@every(FEW)
 def test_a_compiled_graph_takes_inputs_of_another_type_often(case):
     """XLA ends the process where sizes are checked before inputs get their type."""
     layer, x = case.make(), tf.cast(case.inputs(2), "float64")
@@ -78,8 +90,7 @@ def in_order(outputs):
 
 
 @pytest.mark.slow
-@every(VARIED)
-@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize(("case", "held"), few_in_all_ways([False, True]), ids=name)
 def test_tensorflow_saves_a_model_that_holds_a_layer(case, held, tmp_path):
     model, x = case.model(), tf.constant(case.inputs(3))
     module = Module(model) if held else model
@@ -132,7 +143,7 @@ def test_filters_of_the_same_arguments_are_taken(tmp_path):
     np.testing.assert_array_equal(again(x), model(x))
 
 
-@every(VARIED)
+@every(FEW)
 @pytest.mark.parametrize("change", ["assign", "assign_add", "assign_sub"])
 @pytest.mark.parametrize("place", ["eager", "graph"])
 def test_a_filter_is_never_set(case, change, place):
@@ -171,9 +182,9 @@ def test_a_filter_takes_its_own_values(place):
 
 
 @pytest.mark.slow
-@every(VARIED)
-@pytest.mark.parametrize("way", ["plain", "jit"])
-@pytest.mark.parametrize("place", ["eager", "graph"])
+@pytest.mark.parametrize(
+    ("case", "place", "way"), few_in_all_ways(["graph", "eager"], ["plain", "jit"]), ids=name
+)
 def test_forward_mode_is_the_transpose_of_the_gradient(case, way, place):
     layer = case.make(dtype="float64", **WAYS[way])
     rng = np.random.default_rng(0)

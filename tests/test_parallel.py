@@ -116,6 +116,7 @@ def test_the_way_is_that_of_the_device_and_of_the_batch(monkeypatch, batch, jit_
     assert ways[graph(tf.zeros(batch))] == way
 
 
+@pytest.mark.slow
 def test_a_layer_goes_with_what_vectorizes():
     layer = Scattering2D(J=1, L=2)
     x = tf.constant(np.random.default_rng(0).standard_normal((2, 8, 8)), tf.float32)

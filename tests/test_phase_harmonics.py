@@ -579,6 +579,7 @@ def test_slopes_scale_as_their_rows(rank):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bank", [{}, BUMP], ids=["morlet", "bump"])
 @pytest.mark.parametrize("field", [noise, coloured], ids=["white", "coloured"])
 def test_gaussian_fields_have_no_odd_moments(bank, field):

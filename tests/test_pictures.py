@@ -44,6 +44,7 @@ def test_each_picture_is_shown_and_small(pictures):
     assert max(path.stat().st_size for path in files) < pictures.LARGEST
 
 
+@pytest.mark.slow
 def test_pictures_can_be_drawn(pictures):
     for draw in pictures.DRAWN:
         assert draw().axes, draw.__name__

@@ -98,6 +98,7 @@ def test_filter_bank_says_why_its_sum_exceeds_1(T):
     assert above == (T < 2**5) == any("above 1" in label for label in labels)
 
 
+@pytest.mark.slow
 def test_curves_of_many_wavelets_are_smooth():
     """The lowest curves too have a point for each small change of their slope."""
     layer = built(Scattering1D(J=12, Q=16), 2**13)

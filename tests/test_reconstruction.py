@@ -74,6 +74,7 @@ def test_without_an_average_the_signal_itself_comes_back():
     np.testing.assert_allclose(found, x, rtol=0, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_the_seed_decides():
     layer, y = problem(Scattering1D(J=3), (64,))
     one, again, other = (reconstruct(layer, y, steps=5, seed=s, verbose=0)[0] for s in (1, 1, 2))
@@ -96,6 +97,7 @@ def test_units_do_not_matter():
     np.testing.assert_allclose(scaled / units[:, None], plain, rtol=0, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_no_unit_is_silence():
     """Squares of these coefficients vanish or overflow."""
     layer, y = problem(Scattering1D(J=3, dtype="float64"), (64,))
@@ -106,6 +108,7 @@ def test_no_unit_is_silence():
     assert (history["error"] > 0.01).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dtype", "unit"),
     [
@@ -129,6 +132,7 @@ def test_signals_that_the_precision_does_not_hold_are_refused(dtype, unit):
         reconstruct(layer, np.ones_like(y), start=start, steps=1, verbose=0)
 
 
+@pytest.mark.slow
 def test_powers_of_mixed_degree_start_at_the_right_size():
     layer, y = problem(HarmonicScattering3D(J=1, L=1, integral_powers=(0.5, 3.0)), (4, 4, 4), 100.0)
     _, history = reconstruct(layer, y, steps=1, verbose=0)

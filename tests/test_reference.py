@@ -200,6 +200,7 @@ def settings_2d(draw):
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=60, derandomize=True, database=None, deadline=None)
 @given(case=settings_1d())
 def test_1d_at_random(case):
@@ -207,6 +208,7 @@ def test_1d_at_random(case):
     check(x, **arguments)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, derandomize=True, database=None, deadline=None)
 @given(case=settings_2d())
 def test_2d_at_random(case):

@@ -310,10 +310,10 @@ def test_coefficients(size, make, mode):
     if plan.stacked:
         # Of volumes the layer puts powers in front, and parts paths from degrees.
         outputs = plan.outputs[0] if len(size) < 3 else (3 * 2, 3)
-        assert shapes(cascade, size) == [(B, *outputs)]
+        assert shapes(cascade, (1, *size)) == [(B, *outputs)]
         return
     groups = [(B, len(rows), *plan.outputs[rows[0]]) for rows in design.rows]
-    assert shapes(cascade, size) == groups
-    apart = shapes(lambda x: separate(design, cascade(x)), size)
+    assert shapes(cascade, (1, *size)) == groups
+    apart = shapes(lambda x: separate(design, cascade(x)), (1, *size))
     assert apart == [(B, *output) for output in plan.outputs]
     assert math.prod(plan.meta["order"].shape) == len(apart)

@@ -115,6 +115,7 @@ class TestSignals:
             assert_as_announced(Scattering1D(J=J, T=T, padding=padding), (N,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding", PADDINGS)
 def test_joint_time_frequency_call(padding):
     J = 2

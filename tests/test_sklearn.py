@@ -6,7 +6,7 @@ import time
 import keras
 import numpy as np
 import pytest
-from layers import CASES
+from layers import CASES, SMALL
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -18,7 +18,6 @@ from keras_scattering import Scattering1D, Scattering2D
 from keras_scattering.sklearn import ScatteringTransformer
 
 SAMPLES = 5
-SMALL = [case for case in CASES if case.small]
 
 
 # All of scikit-learn's own, and none is expected to fail. In double precision, since some compare
@@ -26,6 +25,7 @@ SMALL = [case for case in CASES if case.small]
 CHECKS = list(estimator_checks_generator(ScatteringTransformer(Scattering1D(J=1, dtype="float64"))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=[c.func.__name__ for _, c in CHECKS])
 def test_conventions(estimator, check):
     check(estimator)

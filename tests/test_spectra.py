@@ -187,6 +187,7 @@ def test_degrees(rank, normalize, dtype):
             same(found, y[:, degree == 0], accuracy)
 
 
+@pytest.mark.slow
 @every_rank
 @pytest.mark.parametrize("way", [{}, {"fft": "matrix"}])
 def test_slopes_scale_as_their_rows(rank, way):
@@ -338,6 +339,7 @@ def test_data_come_in_many_ways():
         same(other(x).numpy(), expected, 1e-5)
 
 
+@pytest.mark.slow
 @every_adapted
 def test_powers_are_saved(rank, shape, arguments, tmp_path):
     x = noise(3, *shape).astype("float32")

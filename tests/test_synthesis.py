@@ -200,6 +200,7 @@ def test_the_output_is_a_circle_whatever_the_padding_of_data():
     np.testing.assert_allclose(history["kinds"]["phase"][-1, 0], error, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_layer_that_has_adapted_keeps_its_powers():
     layer = spectra(normalize="adapted")
     layer.adapt(10 * DATA)
@@ -445,6 +446,7 @@ def test_bounds_are_kept_exactly():
     assert x.min() == 0 < x.max()
 
 
+@pytest.mark.slow
 def test_samples_that_match_stay_where_they_are():
     start = np.concatenate([DATA[:1], noise(1, SIZE)])
     adam = keras.optimizers.Adam(0.05)
@@ -583,6 +585,7 @@ def test_linear_algebra_takes_one_thread_for_a_while(tmp_path):
         put(before)
 
 
+@pytest.mark.slow
 def test_progress_is_shown_if_asked_for(capsys):
     made()
     assert capsys.readouterr().out == ""

@@ -563,6 +563,7 @@ def test_the_mean_over_the_signal_is_that_of_what_no_average_returns(size, argum
         assert_close(S, scatter(x, T="global", **arguments))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding", ["reflect", "zero"])
 def test_the_mean_over_the_signal_does_not_jump_with_the_padding(padding):
     """A burst in ever more silence fades like 1 / N. The padded size doubles at N = 684."""

@@ -233,6 +233,7 @@ SETTINGS = [
 every_setting = pytest.mark.parametrize(("size", "config"), SETTINGS)
 
 
+@pytest.mark.slow
 @every_setting
 def test_is_as_defined(size, config):
     x = noise(2, size)

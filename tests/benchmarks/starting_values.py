@@ -26,8 +26,18 @@ ROWS = [
     ("image of 28 × 28", "Scattering2D(J=2)", (28, 28), None, 64),
     ("colour image of 224 × 224", "Scattering2D(J=4, L=4)", (224, 224, 3), None, 4),
     ("molecule, 32³ voxels", "HarmonicScattering3D(J=2, L=3)", (32, 32, 32), None, 4),
+    (
+        "speakers, 1 s at 16 kHz",
+        "DeepScatteringSpectrum(Scattering1D(J=10, Q=8))",
+        (16000,),
+        16000,
+        16,
+    ),
+    ("texture at any angle, 128 × 128", "RotoTranslationScattering2D(J=4)", (128, 128), None, 8),
     ("daily returns, 2,016 days", "ScatteringSpectra1D(J=8)", (2016,), None, 16),
     ("field of 256 × 256", 'ScatteringSpectra2D(J=5, reduce="angle")', (256, 256), None, 4),
+    ("texture of 128 × 128", "PhaseHarmonics2D(J=4, L=4)", (128, 128), None, 8),
+    ("texture of 128 × 128", "RectifierCovariances2D(J=4, L=4, dn=1)", (128, 128), None, 8),
 ]
 UNITS = {1: "days", 2: "pixels", 3: "voxels"}  # of what has no rate, by rank
 HEADER = "| signal | layer | `2**J` | `T` | slowest wavelet | paths | output |"
@@ -49,12 +59,13 @@ def row(name, code, shape, rate, _):
     """A row of the table without its time."""
     layer = built(code, shape)
     meta = layer.meta()
+    inner = getattr(layer, "scattering", layer)
     scale = lasting(
-        round(getattr(layer, "sigma_0", 1) * 2**layer.J),
+        round(getattr(layer, "sigma_0", 1) * 2**inner.J),
         rate,
         "samples" if rate else UNITS[layer.rank],
     )
-    whole = layer.rank == 3 or getattr(layer, "T", "signal") == "signal"  # spectra have no T
+    whole = layer.rank == 3 or getattr(inner, "T", "signal") == "signal"  # spectra have no T
     slowest = "–"
     if layer.axes == "time":
         slow = np.nanmin(meta["xi2"])
