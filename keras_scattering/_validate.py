@@ -191,6 +191,20 @@ def signals(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     return finite(name, array)
 
 
+def refuse_beyond(name: str, sizes: Any, precision: str, power: int = 1) -> None:
+    """Refuse signals of a size of whose powers a precision does not hold the last digits."""
+    sizes, held = np.atleast_1d(sizes), np.finfo(precision)
+    least, most = ((x ** (1 / power)) for x in (held.tiny / held.eps, held.max * held.eps))
+    beyond = sizes[~((sizes >= least) & (sizes <= most))]
+    if len(beyond):
+        what = "which" if power == 1 else "whose squares"
+        raise ValueError(
+            f"Argument `{name}` must be of signals of a size from {least:.0e} to {most:.0e}, "
+            f"{what} {precision} holds with all their digits: scale them, or make the layer in "
+            f"float64. Received: {name} of signals of size {beyond[0]:.0e}"
+        )
+
+
 def finite(name: str, array: np.ndarray) -> np.ndarray:
     """An array without NaN or infinity."""
     if not np.isfinite(array).all():

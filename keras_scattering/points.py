@@ -63,6 +63,12 @@ class PointPattern:
     def poisson(self, seed: int, n: int, points: int) -> np.ndarray:
         """Uniform positions for n samples, as dense as `points` points in a window of data."""
         count = round(points * math.prod(self.shape) / math.prod(self.data_shape))
+        if not count:
+            raise ValueError(
+                "Argument `data` must have so many points that an output has one or more: give "
+                f"more, or a larger `shape`. Received: {points} points in a window of "
+                f"{self.data_shape}, for an output of {self.shape}"
+            )
         draws = [np.random.default_rng([seed, i]).random((count, 2)) for i in range(n)]
         return np.stack(draws) * self.shape
 

@@ -74,6 +74,10 @@ def reconstruct(
     >>> x.shape, bool(history["error"][-1, 0] <= 0.1)
     ((1, 128), True)
 
+    Moments divided by powers hardly depend on the signal's size. So a signal reconstructed from
+    them may be far too large or small. `synthesize(layer, targets=…, start="white")` finds its
+    size.
+
     Source: J. Bruna and S. Mallat, "Audio texture synthesis with scattering moments", 2013, for
     synthesis by gradient descent; L-BFGS-B is SciPy's.
     """
@@ -105,12 +109,12 @@ def reconstruct(
             ),
             wanted,
             built.plan.degrees.max(),
-            lambda unit: starts.refuse_beyond("coefficients", unit[heard], layer._precision),
+            lambda unit: _validate.refuse_beyond("coefficients", unit[heard], layer._precision),
         )
     else:
         z = _validate.signals("start", start, (batch, *shape))
         peak = np.abs(z).reshape(batch, -1).max(1)
-        starts.refuse_beyond("start", peak[peak > 0], layer._precision)
+        _validate.refuse_beyond("start", peak[peak > 0], layer._precision)
         unit = np.where(peak > 0, peak, 1.0)
         z = z / unit.reshape(per_signal)
 

@@ -181,30 +181,35 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
         return tags
 
 
+# The columns that tell paths of one order apart, if a layer has them.
+_FILTERS = ("n1", "n2", "n_fr", "n_fr2", "n_oct", "delta", "n_theta", "theta")
+
+
 def _path_names(meta: dict[str, np.ndarray]) -> list[str]:
     """Names such as `S2_n1=3_n2=5`, or `phase_n1=3_n2=5_imag` for moments of a kind."""
     if "kind" in meta:
         heads = meta["kind"]
         columns = [name for name, column in meta.items() if column.dtype.kind == "i"]
-        ends = np.where(meta["part"] == "imag", "_imag", "")
+        ends = ["_imag" if part == "imag" else "" for part in meta.get("part", heads)]
     else:
         heads = [f"S{order}" for order in meta["order"]]
-        columns = [name for name in ("n1", "n2", "n_fr") if name in meta]
+        columns = [name for name in _FILTERS if name in meta]
+        if "n1" not in meta:
+            columns = ["j1", "j2", *columns] if "j1" in meta else columns
         ends = [""] * len(heads)
-    filters = zip(*(meta[name] for name in columns), strict=True)
+    # Missing is -1, but a shift may be negative: it is missing where its length has no index.
+    given = {n: meta["n" if n in ("t1", "t2") else n] >= 0 for n in columns}
     return [
-        f"{head}{''.join(f'_{n}={i}' for n, i in zip(columns, row, strict=True) if i >= 0)}{end}"
-        for head, row, end in zip(heads, filters, ends, strict=True)
+        f"{head}{''.join(f'_{n}={meta[n][i]}' for n in columns if given[n][i])}{end}"
+        for i, (head, end) in enumerate(zip(heads, ends, strict=True))
     ]
 
 
 def _names(layer: ScatteringLayer) -> list[str]:
     """One name per number of the flattened output of a built layer."""
     built = layer._built("get_feature_names_out()")
-    channel_axis = layer._signals.channel_axis(built.shape)
-    channels = [""]
-    if channel_axis is not None:
-        channels = [f"_c={c}" for c in range(built.shape[channel_axis] or 0)]
+    count = layer._signals.channels(built.shape)
+    channels = [""] if count is None else [f"_c={c}" for c in range(count)]
     paths = _path_names(layer.meta())
     first = layer.data_format == "channels_first"
 

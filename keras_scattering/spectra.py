@@ -202,8 +202,7 @@ def significant(values: Any, meta: dict[str, np.ndarray], threshold: float = 1.0
             f"Argument `values` must be the {len(kind)} moments of at least two signals, finite. "
             f"Received: shape {y.shape}"
         )
-    if not threshold >= 0:
-        raise ValueError(f"Argument `threshold` must be at least 0. Received: {threshold!r}")
+    threshold = _validate.nonnegative("threshold", threshold)
     above = np.abs(y.mean(0)) > threshold * y.std(0, ddof=1)
     return above | ~np.isin(kind, ["phase", "modulus"])
 
@@ -287,8 +286,8 @@ def surrogates(x: Any, count: int, seed: int = 0) -> np.ndarray:
         The surrogates, `(count, time)`.
 
     Raises:
-        ValueError: If `x` is no finite, real signal of at least two samples, or `count` no positive
-            integer.
+        ValueError: If `x` is no finite, real signal of at least two samples, `count` no positive
+            integer, or `seed` none of at least 0.
 
     Example:
 
@@ -310,7 +309,7 @@ def surrogates(x: Any, count: int, seed: int = 0) -> np.ndarray:
         )
     if not np.isfinite(signal).all():
         raise ValueError("Argument `x` must be finite. Received: NaN or infinity in it")
-    count = _validate.positive_int("count", count)
+    count, seed = _validate.positive_int("count", count), _validate.natural("seed", seed)
     spectrum = np.fft.rfft(signal.astype("float64"))
     turns = np.random.default_rng(seed).random((count, len(spectrum)))
     turns[:, 0] = 0  # the mean stays
@@ -321,7 +320,7 @@ def surrogates(x: Any, count: int, seed: int = 0) -> np.ndarray:
 
 def _ratio(part: Any, whole: Any) -> np.ndarray:
     """Part of a whole; 0 where there is none."""
-    return np.divide(part, whole, out=np.zeros_like(whole), where=np.asarray(whole) > 0)
+    return np.divide(part, whole, out=np.zeros_like(whole), where=np.asarray(whole) != 0)
 
 
 def _meta(layer: Any, function: str) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -95,9 +96,10 @@ def synthesize(
         schedule: None, or `"coarse"`: first match the coarsest scale, then one more with each
             stage. A stage only counts rows all of whose filters are as coarse. Each has its share
             of steps.
-        through: A differentiable function from what is moved to signals `(n, *shape)`, such as a
-            `PointPattern`. None moves the signals.
-        seed: Seed of the noise, an integer of at least 0.
+        through: A differentiable function from what is moved, in float64, to signals `(n, *shape)`,
+            such as a `PointPattern`. None moves the signals.
+        seed: Seed of the noise, an integer of at least 0. Data that are noise need another seed
+            than their own: `synthesize` warns if the start is the data.
         verbose: 1 or True for a progress bar, 0 or False for none.
 
     Returns:
@@ -179,6 +181,8 @@ def synthesize(
     else:
         together = 1 if optimizer == "lbfgs" else n
         z = _sized(layout.noise(seed, n), objective, moments, together, layout, model._precision)
+    if isinstance(start, str) and start == "white" and data is not None:
+        _warn_of_copies(z, np.asarray(data, "float64"), seed)
     z = z if box is None else np.clip(z, *box)
 
     # Values are moved in units of the deviation: that of data, or each sample's own.
@@ -217,6 +221,21 @@ def _refuse_unknown(name: str, value: Any, names: tuple, other: bool, words: str
         )
 
 
+def _warn_of_copies(z: np.ndarray, data: np.ndarray, seed: int) -> None:
+    """Warn of a start that is the data, drawn from NumPy's generator with the same seed."""
+    if data.shape[1:] != z.shape[1:]:
+        return
+    start, known = (x.reshape(len(x), -1) for x in (z, data))
+    start, known = (x - x.mean(1, keepdims=True) for x in (start, known))
+    norms = np.outer(np.linalg.norm(start, axis=1), np.linalg.norm(known, axis=1))
+    if (np.abs(start @ known.T) > 0.999 * norms).any():
+        warnings.warn(
+            "The noise to start from is the data: these were drawn with the same seed, and the "
+            f"result will be a copy. Give another seed. Received: seed={seed}",
+            stacklevel=3,
+        )
+
+
 def _signals_of(
     layer: ScatteringLayer, data: Any, through: Any
 ) -> tuple[np.ndarray | None, int | None]:
@@ -231,7 +250,8 @@ def _signals_of(
     if signals.ndim not in (rank + 1, rank + 2) or not signals.size:
         raise ValueError(
             f"Argument `data` must be signals, the batch first: (batch, {layer.axes}), with or "
-            f"without channels. Received: shape {signals.shape}"
+            "without channels; or with a `PointPattern` positions (batch, points, 2). "
+            f"Received: shape {signals.shape}"
         )
     return signals, points
 
@@ -418,7 +438,7 @@ def _sized(
         lambda unit: np.where(some, starts.norms(coefficients(unit) * grows), 1.0),
         wanted,
         degree,
-        lambda unit: starts.refuse_beyond("targets", unit[heard], name),
+        lambda unit: _validate.refuse_beyond("targets", unit[heard], name),
         each=True,
     )
     unit = np.where(some & ~heard, 0.0, unit)  # silence

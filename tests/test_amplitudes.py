@@ -46,6 +46,7 @@ def test_gradients_do_not_depend_on_the_amplitude(case, way):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("q", "amplitudes"), [(2.0, [2.0**60, 2.0**-40]), (1.0, [2.0**120]), (0.5, [2.0**120])]
 )

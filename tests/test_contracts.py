@@ -42,6 +42,11 @@ def small_or_slow(case, *others):
     return pytest.param(case, *others, marks=[] if case.small else [pytest.mark.slow])
 
 
+small_first = pytest.mark.parametrize(
+    "case", [small_or_slow(case) for case in CASES], ids=lambda case: case.name
+)
+
+
 def arrays(outputs):
     return [np.asarray(y) for y in keras.tree.flatten(outputs)]
 
@@ -151,7 +156,7 @@ def test_config_keeps_every_argument(case):
     assert keras.saving.deserialize_keras_object(stored).get_config() == config
 
 
-@every(CASES)
+@small_first
 @pytest.mark.parametrize(
     "duplicate",
     [
@@ -253,7 +258,7 @@ def test_a_built_layer_takes_a_single_input(case):
     assert shapes == [y.shape for y in arrays(layer(x))]
 
 
-@every(CASES)
+@small_first
 def test_one_graph_takes_any_batch(case, few_at_once):
     few_at_once(2)
     layer = case.make()
@@ -277,7 +282,7 @@ def test_data_format_defaults_to_that_of_keras(case):
 # Precision
 
 
-@every(CASES)
+@small_first
 @pytest.mark.parametrize("half", ["float16", "bfloat16"])
 @pytest.mark.parametrize("mixed", [True, False])
 def test_half_precision_rounds_nothing_but_the_output(case, half, mixed):
@@ -300,7 +305,7 @@ def test_float64_is_computed_in_float64(case):
     assert_close(outputs, expected(case))
 
 
-@every(CASES)
+@small_first
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "bool", "float16", "float64"])
 def test_inputs_of_other_types_are_cast(case, dtype):
     x = np.round(10 * np.abs(case.inputs(BATCH))).astype(dtype)
@@ -389,7 +394,7 @@ def test_coefficients_are_cached_to_disk(case, batched, tmp_path):
 # Large batches are computed in a loop over parts of the batch
 
 
-@every(CASES)
+@small_first
 def test_parts_of_a_batch_make_the_whole(case, few_at_once):
     x = case.inputs(5)  # with channels or without no multiple of 3: some parts are not full
     layer = case.make()
@@ -427,7 +432,7 @@ def test_a_graph_of_parts_has_the_same_second_derivatives(case, few_at_once):
     assert_close(tf.function(second)(x), whole)
 
 
-@every(CASES)
+@small_first
 @pytest.mark.parametrize("items", [1, BATCH])
 def test_rows_of_a_batch_do_not_mix(case, items, few_at_once):
     few_at_once(items)
@@ -474,7 +479,7 @@ def test_a_model_learns_through_the_layer(case, jit_compile):
     assert (before.get_weights()[0] != start).any()
 
 
-@every(CASES)
+@small_first
 def test_gradient_is_finite_where_the_input_vanishes(case):
     x = case.inputs(BATCH)
     layer = case.make()
@@ -484,7 +489,7 @@ def test_gradient_is_finite_where_the_input_vanishes(case):
     assert np.isfinite(gradient(layer, x)).all()
 
 
-@every(CASES)
+@small_first
 def test_gradient_is_the_derivative(case):
     layer = case.make(dtype="float64")
     x, direction = case.inputs(2).astype("float64")[:, None]

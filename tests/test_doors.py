@@ -408,6 +408,7 @@ def thrice_on_a_plane(T):
     return plane_toy(plane, (MorletBank2D(plane.padded, 3, 2),) * 3, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("T", [None, "global", 0])
 @pytest.mark.parametrize("make", [thrice_on_a_line, thrice_on_a_plane])
 def test_order_three(make, T):
@@ -783,6 +784,7 @@ PRODUCTS = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @PRODUCTS
 @pytest.mark.parametrize("apart", [False, True])
 def test_products_are_means_over_the_grid(make, apart):

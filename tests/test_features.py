@@ -285,6 +285,23 @@ def test_metadata_with_missing_values_comes_back(tmp_path):
     assert back["order"].dtype == table["order"].dtype
 
 
+def test_metadata_are_those_of_the_columns(layer, tmp_path):
+    """A model that drops paths, or mixes them, has none of its layer's."""
+    files = save_npy(tmp_path, signals(1))
+    inputs = keras.Input((N,))
+    y = layer(inputs)
+    rows = len(layer.meta()["order"])
+    models = {
+        "kept": (keras.layers.GlobalAveragePooling1D()(keras.ops.log(y + 1)), rows),
+        "dropped": (y[..., 1:], 0),
+        "mixed": (keras.layers.Dense(3)(keras.layers.Flatten()(y)), 0),
+    }
+    for name, (outputs, count) in models.items():
+        folder = tmp_path / name
+        extract(files, keras.Model(inputs, outputs), folder, verbose=False)
+        assert len(read_meta(folder).get("order", [])) == count
+
+
 def test_errors(layer, tmp_path):
     for meta in ([1], {"a": [1, 2], "b": [1]}):
         with pytest.raises(ValueError, match="`meta` must be a dictionary of columns"):

@@ -63,6 +63,7 @@ GONE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gone", GONE)
 @pytest.mark.parametrize("kind", ["1d", "2d", pytest.param("jit", marks=pytest.mark.slow)])
 def test_fallbacks_give_the_same(kind, gone, monkeypatch):

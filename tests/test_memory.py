@@ -89,6 +89,7 @@ def test_graphs_go_with_their_layer(case, use, jit_compile):
     assert graphs() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
 def test_new_batches_share_the_graph_of_a_layer(case):
     layer = case.make()

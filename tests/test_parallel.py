@@ -49,6 +49,7 @@ def derivatives(function, x, y):
     return results, gradient, outer.gradient(gradient, [x, y])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 5])
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize(

@@ -89,6 +89,7 @@ class TestImages:
             amounts = [reference.pad_amount_2d(n, J, padding) for n in (H, W)]
             assert_pads(plan, (H, W), amounts, padding)
 
+    @pytest.mark.slow
     def test_call(self, J, padding):
         for (H, W), T in zip(pairs(J, padding), in_turn(None, 0), strict=False):
             assert_as_announced(Scattering2D(J=J, L=1, T=T, padding=padding), (H, W))
@@ -110,6 +111,7 @@ class TestSignals:
             plan = plan_scattering1d(N, J, (1, 1), None, None, 1, padding)
             assert_pads(plan, (N,), [reference.pad_amount_1d(N, J, None, padding)], padding)
 
+    @pytest.mark.slow
     def test_call(self, J, padding):
         for N, T in zip(sizes(J, padding), in_turn(None, 0), strict=False):
             assert_as_announced(Scattering1D(J=J, T=T, padding=padding), (N,))

@@ -86,6 +86,13 @@ def test_features_are_coefficients_and_names_say_where_from(name, feature, find)
     np.testing.assert_allclose(features[:, list(names).index(feature)], find(y, row), **close)
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_feature_has_a_name_of_its_own(case):
+    transformer = ScatteringTransformer(case.make(), case.shape).fit(rows(case))
+    names = transformer.get_feature_names_out()
+    assert len(set(names)) == len(names) == transformer.transform(rows(case)[:1]).shape[1]
+
+
 @pytest.mark.parametrize("case", SMALL[:2], ids=lambda case: case.name)
 def test_a_pickled_transformer_yields_the_same(case):
     transformer = ScatteringTransformer(case.make(), case.shape)

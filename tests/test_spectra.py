@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import reference_spectra
 import tensorflow as tf
@@ -378,6 +379,60 @@ def test_what_adapt_refuses():
     made.adapt(noise(2, 16))
     with pytest.raises(ValueError, match="was built for"):
         made.adapt(noise(2, 32))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        noise(32),  # one signal
+        list(noise(2, 32)),
+        noise(2, 32).tolist(),
+        tf.data.Dataset.from_tensor_slices(noise(2, 32)),
+        tf.data.Dataset.from_tensors({"x": noise(2, 32)}),
+        [["a", "b"]],
+    ],
+    ids=["None", "signal", "signals", "lists", "dataset of signals", "dictionaries", "words"],
+)
+def test_adapt_takes_batches_alone(data):
+    """And what it refuses leaves the layer as it was."""
+    made = to_adapt(1, {"J": 2})
+    with pytest.raises(ValueError, match=r"array of signals \(batch, time\).*iterable of such"):
+        made.adapt(data)
+    assert not made.built
+
+
+def test_adapt_takes_what_is_an_array():
+    x, made, again = noise(40, 32), to_adapt(1, {"J": 2}), to_adapt(1, {"J": 2})
+    made.adapt(x)
+    again.adapt(pd.DataFrame(x))
+    same(again(x).numpy(), made(x).numpy(), 1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-18, 1e-30, 1e20])
+def test_adapt_refuses_signals_whose_squares_are_out_of_range(size):
+    made = to_adapt(1, {"J": 2})
+    with pytest.raises(ValueError, match=r"from 3e-16 to 6e\+15, whose squares float32 holds"):
+        made.adapt(size * noise(2, 32))
+    double = to_adapt(1, {"J": 2, "dtype": "float64"})
+    double.adapt(size * noise(2, 32))
+    one = to_adapt(1, {"J": 2, "dtype": "float64"})
+    one.adapt(noise(2, 32))
+    ratio = np.isin(one.meta()["kind"], ["sparsity", "phase", "modulus"])
+    found, wanted = double(size * noise(2, 32)).numpy(), one(noise(2, 32)).numpy()
+    same(found[:, ratio], wanted[:, ratio], 1e-9)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16"])
+@pytest.mark.parametrize("rank", [1, 2])
+def test_powers_keep_their_precision_under_any_policy(rank, policy):
+    x = noise(3, *((32,) if rank == 1 else (8, 8)))
+    full, half = (to_adapt(rank, {"J": 2, "dtype": dtype}) for dtype in ("float32", policy))
+    for made in (full, half):
+        made.adapt(x)
+    y = half(x)
+    assert y.dtype == half.compute_dtype
+    same(tf.cast(y, "float32").numpy(), full(x).numpy(), 1e-2)
 
 
 def test_a_channel_without_power_gives_zeros():

@@ -157,7 +157,7 @@ def test_what_is_significant():
         with pytest.raises(ValueError, match="of at least two signals"):
             spectra.significant(wrong, meta)
     for threshold in (-1, np.nan):
-        with pytest.raises(ValueError, match="Argument `threshold` must be at least 0"):
+        with pytest.raises(ValueError, match="Argument `threshold` must be a number of at least 0"):
             spectra.significant(values, meta, threshold)
 
 
@@ -179,6 +179,14 @@ def test_scores_tell_processes_apart(layer):
     forward = spectra.scores(layer, layer(fading))["time"]
     np.testing.assert_allclose(spectra.scores(layer, layer(fading[:, ::-1]))["time"], forward)
     assert forward.mean() > 1.2 * spectra.scores(layer, layer(np.abs(jumps)))["time"].mean()
+
+
+def test_a_broken_signal_has_no_scores(layer):
+    x = noise(2, 1024)
+    x[1, 3] = np.nan
+    for score in spectra.scores(layer, layer(x)).values():
+        assert np.isfinite(score[0])
+        assert np.isnan(score[1])
 
 
 def test_a_silent_signal_has_scores(layer):

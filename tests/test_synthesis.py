@@ -780,3 +780,22 @@ def test_a_layer_that_has_adapted_to_other_channels_is_refused():
     layer.adapt(noise(2, SIZE, 2))
     with pytest.raises(ValueError, match=r"adapted to signals with as many channels.*'two'"):
         made(layer, noise(2, SIZE, 3))
+
+
+def test_data_of_the_same_seed_are_told():
+    """They are the start, and so the result."""
+    x = np.random.default_rng(0).standard_normal((1, 64))
+    with pytest.warns(UserWarning, match=r"were drawn with the same seed.*seed=0"):
+        made(data=x, start="white", steps=1)
+    made(data=x, start="white", steps=1, seed=1)
+    points = 16 * np.random.default_rng(0).random((1, 20, 2))
+    draw, layer = PointPattern((16, 16), sigma=1.0), RectifierCovariances2D(J=1, L=2, dn=0)
+    with pytest.warns(UserWarning, match="were drawn with the same seed"):
+        made(layer, points, start="white", through=draw, steps=1)
+
+
+def test_a_pattern_without_points_is_refused():
+    draw = PointPattern((16, 16), sigma=1.0, data_shape=(32, 32))
+    layer = RectifierCovariances2D(J=1, L=2, dn=0)
+    with pytest.raises(ValueError, match="so many points that an output has one or more"):
+        made(layer, 32 * np.random.default_rng(1).random((1, 1, 2)), start="white", through=draw)

@@ -260,6 +260,7 @@ def test_metadata_rows_are_in_the_order_of_the_output(size, config):
         np.testing.assert_allclose(meta[name], expected, rtol=1e-12, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding", ["reflect", "symmetric", "zero", "periodic", "none"])
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 @pytest.mark.parametrize(

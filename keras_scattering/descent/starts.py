@@ -43,19 +43,6 @@ def matching_units(
     return unit
 
 
-def refuse_beyond(name: str, sizes: np.ndarray, precision: str) -> None:
-    """Refuse signals of a size whose last digits a precision does not hold."""
-    held = np.finfo(precision)
-    least, most = held.tiny / held.eps, held.max * held.eps
-    beyond = sizes[~((sizes >= least) & (sizes <= most))]
-    if len(beyond):
-        raise ValueError(
-            f"Argument `{name}` must be of signals of a size from {least:.0e} to {most:.0e}, which "
-            f"{precision} holds with all their digits: scale them, or make the layer in float64. "
-            f"Received: {name} of signals of size {beyond[0]:.0e}"
-        )
-
-
 @dataclasses.dataclass(frozen=True)
 class Layout:
     """Where the channels of signals are.

@@ -79,7 +79,7 @@ def extract(
         read: A function from a path in `source` to an array, in place of the readers above. It may
             pad, crop, resample or resize.
         meta: Columns of metadata. None takes `meta()` of the model's scattering layer, if Keras
-            finds exactly one. It finds none in a SavedModel.
+            finds exactly one, and the model keeps its paths. It finds none in a SavedModel.
         actors: Number of Ray processes, of one CPU each. None takes no Ray for files, and one
             process for a Ray dataset.
         actor_options: Options for `ray.data.Dataset.map_batches`, such as `{"num_gpus": 1}`.

@@ -23,7 +23,7 @@ class Loaded(NamedTuple):
     apply: Callable[[Any], Any]  # function of a batch
     shape: tuple[int, ...]  # shape of one item
     dtype: str
-    meta: dict[str, np.ndarray]  # metadata of the scattering layer, if there is exactly one
+    meta: dict[str, np.ndarray]  # of the one scattering layer, if its paths remain
 
 
 def load(model: Any, sampling_rate: float | None = None) -> Loaded:
@@ -45,11 +45,22 @@ def load(model: Any, sampling_rate: float | None = None) -> Loaded:
             f"path of a .keras file or of a SavedModel. Received: model={_validate.shown(model)}"
         )
     meta = {}
-    if len(layers) == 1:
+    if len(layers) == 1 and _keeps_paths(model, layers[0]):
         rate = sampling_rate if layers[0].axes == "time" else None
         meta = layers[0].meta(rate)
     graph = tf.function(apply, input_signature=[tf.TensorSpec(shape, dtype)], autograph=False)
     return Loaded(graph, *_item(shape, dtype), meta)
+
+
+def _keeps_paths(model: keras.Layer, layer: ScatteringLayer) -> bool:
+    """Whether an output of a model has as many paths as the scattering layer in it."""
+    if model is layer:
+        return True
+    own, outputs = keras.tree.flatten(layer.output), keras.tree.flatten(model.output)
+    if len(own) > 1:  # a path each
+        return len(own) == len(outputs)
+    axis = -1 if layer._signals.channels_last else 1
+    return any(y.shape[axis] == own[0].shape[axis] for y in outputs if len(y.shape) > 1)
 
 
 def _load_exported(folder: str | os.PathLike) -> Loaded:

@@ -83,7 +83,8 @@ def read_meta(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """The paths' metadata from the schema of extracted features, as from `layer.meta()`.
 
     `pandas.DataFrame(read_meta(path))` makes a table of them. Without `meta`, `extract` stores no
-    columns for a SavedModel, and none for a model with no or several scattering layers.
+    columns for a SavedModel. It stores none for a model with no or several scattering layers, or
+    one that drops paths or joins them.
 
     Args:
         path: A folder of features, a Parquet file in it, or a Parquet file made of such files.

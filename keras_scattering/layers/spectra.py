@@ -1,6 +1,6 @@
 """The base of layers of moments: means over the signal, divided by powers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -48,6 +48,7 @@ class SpectraLayer(ScatteringLayer):
                 np.zeros((channels, len(rule.powers) + len(rule.levels))),
                 dtype=self._precision,
                 trainable=False,
+                autocast=False,  # under a mixed policy too
                 name="powers",
             )
 
@@ -57,7 +58,7 @@ class SpectraLayer(ScatteringLayer):
         if self._powers is None:
             return False
         with tf.init_scope():  # graphs ask too, when they are made
-            return bool(np.any(keras.ops.convert_to_numpy(self._powers.value)))
+            return bool(np.any(self._powers.value.numpy()))
 
     def adapt(self, data: Any, batch_size: int = 32) -> None:
         """Take the mean powers of data, by which `normalize="adapted"` divides the moments.
@@ -71,16 +72,17 @@ class SpectraLayer(ScatteringLayer):
             batch_size: Signals per step, for an array.
 
         Raises:
-            ValueError: If `normalize` is not `"adapted"`, if there are no data, or if all are zero
-                or some not finite.
+            ValueError: If `normalize` is not `"adapted"`. If there are no data, or no batches of
+                signals. If all are zero, some not finite, or all of a size whose squares the
+                layer's precision does not hold.
         """
         if self.normalize != "adapted":
             raise ValueError(
                 "Only a layer with `normalize='adapted'` takes the powers of data. "
                 f"Received: normalize={self.normalize!r}"
             )
-        total, count = np.zeros(()), 0
-        for batch in _batches(data, _validate.positive_int("batch_size", batch_size)):
+        total, count, largest = np.zeros(()), 0, 0.0
+        for batch in self._batches(data, _validate.positive_int("batch_size", batch_size)):
             if not self.built:
                 self.build(tuple(batch.shape))
             self._check(tuple(batch.shape), batch.dtype.name)
@@ -88,12 +90,43 @@ class SpectraLayer(ScatteringLayer):
             own = powers(y, self._ratios()).numpy().astype("float64")
             total = total + own.reshape(len(batch), -1, own.shape[1]).sum(0)
             count += len(batch)
+            largest = max(largest, float(tf.reduce_max(tf.abs(tf.cast(batch, "float64")))))
+        if largest:
+            _validate.refuse_beyond("data", largest, self._precision, power=2)
         if self._powers is None or not np.isfinite(total).all() or not total.any():
             raise ValueError(
                 "Argument `data` must hold signals that are finite and not all zero. "
                 f"Received: {count} signals with powers {_validate.shown(total)}"
             )
         self._powers.assign(total / count)
+
+    def _batches(self, data: Any, batch_size: int) -> Iterator[tf.Tensor]:
+        """Batches of signals, from an array or from batches with or without labels."""
+        if hasattr(data, "__array__"):
+            whole = self._batch(data)
+            yield from (whole[i : i + batch_size] for i in range(0, len(whole), batch_size))
+        elif isinstance(data, Iterable):
+            for batch in data:
+                yield self._batch(batch[0] if isinstance(batch, (tuple, list)) else batch)
+        else:
+            raise self._no_batch(data)
+
+    def _batch(self, batch: Any) -> tf.Tensor:
+        try:
+            batch = tf.convert_to_tensor(batch)
+        except (TypeError, ValueError) as error:
+            raise self._no_batch(batch) from error
+        if batch.shape.rank - self.rank not in (1, 2):
+            raise self._no_batch(batch)
+        return batch
+
+    def _no_batch(self, received: Any) -> ValueError:
+        shape = getattr(received, "shape", None)
+        what = _validate.shown(received) if shape is None else f"shape {tuple(shape)}"
+        return ValueError(
+            f"Argument `data` must be an array of signals (batch, {self.axes}), with or without "
+            f"channels, or an iterable of such batches. Received: {what}"
+        )
 
     def _coefficients(self, x: tf.Tensor) -> list[tf.Tensor]:
         """The results of the transform, (batch * channels, ...), of inputs in its precision."""
@@ -117,7 +150,7 @@ class SpectraLayer(ScatteringLayer):
     def save_own_variables(self, store: Any) -> None:
         """Store the powers of data; the filters follow from the arguments and the input's size."""
         if self._powers is not None and self.adapted:
-            store["powers"] = keras.ops.convert_to_numpy(self._powers.value)
+            store["powers"] = self._powers.value.numpy()
 
     def load_own_variables(self, store: Any) -> None:
         """Load the powers of data; `build` has designed the filters."""
@@ -131,12 +164,3 @@ class SpectraLayer(ScatteringLayer):
             "normalize": self.normalize,
             "padding": self.padding,
         }
-
-
-def _batches(data: Any, batch_size: int) -> Iterable[tf.Tensor]:
-    """Batches of signals, from an array or from batches with or without labels."""
-    if isinstance(data, (np.ndarray, tf.Tensor)):
-        return (
-            tf.convert_to_tensor(data[i : i + batch_size]) for i in range(0, len(data), batch_size)
-        )
-    return (tf.convert_to_tensor(b[0] if isinstance(b, (tuple, list)) else b) for b in data)
