@@ -26,8 +26,8 @@ def make_model():
     for case in FEW:
         inputs.append(keras.Input(case.shape))
         x = keras.layers.Dense(case.shape[-1], kernel_initializer="identity")(inputs[-1])
-        features.append(keras.layers.Flatten()(case.make()(x)))
-        features[-1] = keras.layers.LayerNormalization()(features[-1])
+        outputs = keras.tree.flatten([case.make()(x)])
+        features += [keras.layers.LayerNormalization()(keras.layers.Flatten()(y)) for y in outputs]
     outputs = keras.layers.Dense(2)(keras.layers.Concatenate()(features))
     model = keras.Model(inputs, outputs)
     # Not Adam, which makes a step of one size of a gradient that is rounding.

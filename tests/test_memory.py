@@ -71,10 +71,11 @@ def graphs():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize(
-    ("case", "jit_compile"),
-    [(case, False) for case in SMALL] + [(case, True) for case in FEW],
+    ("case", "use", "jit_compile"),
+    [(case, use, False) for case in FEW for use in USES]
+    + [(case, "differentiated", False) for case in SMALL if case not in FEW]
+    + [(case, "differentiated", True) for case in FEW],
     ids=lambda value: getattr(value, "name", str(value)),
 )
 def test_graphs_go_with_their_layer(case, use, jit_compile):

@@ -86,18 +86,19 @@ class Angles:
         """The filters of an order; moduli of real signals need one spin."""
         return [n for n, f in enumerate(self.filters) if order == 2 or f.spin >= 0]
 
+    def points(self, order: int, n: int) -> int:
+        """Points of a filter's modulus; half a turn where the other half is a copy."""
+        return self.size if order == 2 and self.filters[n].spin else self.L
+
     def kept(self, order: int, n: int) -> int:
-        """Samples of a filter's output; half a turn where the other half is a copy."""
-        if self.T == "global":
-            return 1
-        full = order == 2 and self.filters[n].spin
-        return (self.size if full else self.L) // self.step
+        """Samples of a filter's output."""
+        return 1 if self.T == "global" else self.points(order, n) // self.step
 
     def kinds(self, order: int) -> list[list[int]]:
         """The filters of an order, in groups of one average."""
         groups: dict[bool, list[int]] = {}
         for n in self.of_order(order):
-            groups.setdefault(self.T != "global" and self.filters[n].spin == 0, []).append(n)
+            groups.setdefault(self.filters[n].spin == 0, []).append(n)
         return list(groups.values())
 
     def along(
@@ -123,10 +124,13 @@ class Angles:
         """
         kept = self.kept(order, group[0])
         averaged = self.T != 0 and (self.T == "global" or self.filters[group[0]].spin != 0)
-        outputs = range(self.size) if averaged else range(0, kept * self.step, self.step)
+        outputs = range(0, kept * self.step, self.step)
+        if averaged:
+            points = self.points(order, group[0]) if self.T == "global" else self.size
+            outputs = range(points)
         matrix = np.stack([self._matrix(n, outputs, order, turned) for n in group], 2)
         arrays.add(name, matrix.reshape(2, 2 * self.L, -1))
-        low = arrays.add(f"{name}_low", self._lowpass(kept)) if averaged else None
+        low = arrays.add(f"{name}_low", self._lowpass(len(outputs), kept)) if averaged else None
         return AlongStack(name, len(group), low, average, rows)
 
     def _matrix(self, n: int, outputs: range, order: int, turned: int) -> np.ndarray:
@@ -145,10 +149,10 @@ class Angles:
         (a, b), (c, d) = ((np.real(matrix), np.imag(matrix)) for matrix in (even, odd))
         return np.stack([np.concatenate([a, -d]), np.concatenate([b, c])])
 
-    def _lowpass(self, kept: int) -> np.ndarray:
-        """The average along the circle, (size, kept)."""
+    def _lowpass(self, points: int, kept: int) -> np.ndarray:
+        """The average along the circle, or over the points of a mean, (points, kept)."""
         if self.T == "global":
-            return np.full((self.size, 1), 1 / self.size)
+            return np.full((points, 1), 1 / points)
         phi = lowpass(SIGMA0 / self._axis.support, self.size)
         return circulant(np.fft.ifft(phi).real, self.step, range(kept))
 
