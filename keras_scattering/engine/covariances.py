@@ -90,7 +90,7 @@ class _Entries:
             if len(runs) <= _FEW:
                 bounds.update(bound for run in runs for bound in run)
         self._bounds = sorted(bounds)
-        lengths = np.diff(self._bounds)
+        lengths = np.diff(self._bounds).tolist()  # 32 bits, as LiteRT needs
         self._pieces = tf.split(u, lengths, axis=1) if len(lengths) > 1 else [u]
 
     def read(self, index: Sequence[int]) -> tf.Tensor:
