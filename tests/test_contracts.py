@@ -43,7 +43,9 @@ def small_or_slow(case, *others):
 
 
 small_first = pytest.mark.parametrize(
-    "case", [small_or_slow(case) for case in CASES], ids=lambda case: case.name
+    "case",
+    [small_or_slow(case) for case in CASES if case.small or case in VARIED],
+    ids=lambda case: case.name,
 )
 
 
@@ -316,11 +318,7 @@ def test_inputs_of_other_types_are_cast(case, dtype):
 # Graphs, compilers and pipelines
 
 
-@pytest.mark.parametrize(
-    "case",
-    [small_or_slow(case) for case in CASES if case.small or case in VARIED],
-    ids=lambda case: case.name,
-)
+@small_first
 def test_xla_agrees(case):
     layer = case.make()
     layer.build((None, *case.shape))

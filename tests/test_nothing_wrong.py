@@ -1,6 +1,5 @@
 """What cannot be answered rightly is refused, wherever it comes from."""
 
-import itertools
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 import tensorflow as tf
 from layers import FEW, VARIED
 
+(JOINT,) = (case for case in VARIED if case.name == "rectifier-channels")
 WAYS = {"plain": {}, "jit": {"jit_compile": True}, "matrix": {"fft": "matrix"}}
 
 
@@ -30,20 +30,9 @@ def other_sizes(shape):
 # Inputs of another size
 
 
-def few_in_all_ways(*others):
-    """A few cases in all ways, and all others in the first way."""
-    ways = list(itertools.product(*others))
-    return [(case, *way) for case in FEW for way in ways] + [
-        (case, *ways[0]) for case in VARIED if case not in FEW
-    ]
-
-
-def name(value):
-    return getattr(value, "name", str(value))
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(("case", "way"), few_in_all_ways(WAYS), ids=name)
+@every([*FEW, JOINT])
+@pytest.mark.parametrize("way", WAYS)
 def test_a_served_model_refuses_inputs_of_another_size(case, way, tmp_path):
     case.model(**WAYS[way]).export(tmp_path, verbose=False)
     serve = tf.saved_model.load(tmp_path).signatures["serving_default"]
@@ -90,7 +79,8 @@ def in_order(outputs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("case", "held"), few_in_all_ways([False, True]), ids=name)
+@every([*FEW, JOINT])
+@pytest.mark.parametrize("held", [False, True])
 def test_tensorflow_saves_a_model_that_holds_a_layer(case, held, tmp_path):
     model, x = case.model(), tf.constant(case.inputs(3))
     module = Module(model) if held else model
@@ -183,7 +173,10 @@ def test_a_filter_takes_its_own_values(place):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("case", "place", "way"), few_in_all_ways(["graph", "eager"], ["plain", "jit"]), ids=name
+    ("case", "place", "way"),
+    [(case, "graph", "plain") for case in VARIED]
+    + [(case, *way) for case in FEW for way in (("graph", "jit"), ("eager", "plain"))],
+    ids=lambda value: getattr(value, "name", str(value)),
 )
 def test_forward_mode_is_the_transpose_of_the_gradient(case, way, place):
     layer = case.make(dtype="float64", **WAYS[way])
