@@ -62,31 +62,38 @@ def fold_by_products(
     outputs = []
     for window in windows:
         boxes = [tf.expand_dims(cut(planes, start, size), 3) for start in window.starts(size)]
-        y = _sum_of_products(boxes, window.filters)
+        y = _sum_of_products(boxes, tf.unstack(window.filters, axis=1))
         if window.imaginary is not None:
-            real, imag = tf.unstack(_sum_of_products(boxes, window.imaginary))
+            imaginary = tf.unstack(window.imaginary, axis=1)
+            real, imag = tf.unstack(_sum_of_products(boxes, imaginary))
             y += tf.stack([-imag, real])  # times i
         outputs.append(y)
     return join(outputs, 3)
 
 
 def fold_by_pairs(
-    planes: tf.Tensor, window: PlacedWindow, turn: int, size: tuple[int, ...]
+    planes: tf.Tensor, window: PlacedWindow, chosen: np.ndarray, size: tuple[int, ...]
 ) -> tf.Tensor:
-    """Filtered spectra (2, b, p, 1, *size) of spectra (2, b, p, *lines).
+    """Filtered spectra (2, b, turns * p, 1, *size) of spectra (2, b, p, *lines).
 
-    Filter (p + turn) mod F acts on signal p.
+    Args:
+        planes: The spectra.
+        window: The filters.
+        chosen: Which filter acts on each signal, (turns, p).
+        size: Of the result.
     """
-    count = sizes(window.filters)[0]
-    chosen = (np.arange(sizes(planes)[2]) + turn) % count
-    filters = take(window.filters, -len(size) - 2, chosen)
-    boxes = [cut(planes, start, size) for start in window.starts(size)]
-    return tf.expand_dims(_sum_of_products(boxes, filters), 3)
+    filters = take(window.filters, -len(size) - 2, chosen.ravel())
+    filters = tf.reshape(filters, (*chosen.shape, *filters.shape[1:]))
+    y = _sum_of_products(
+        [tf.expand_dims(cut(planes, start, size), 2) for start in window.starts(size)],
+        tf.unstack(filters, axis=2),
+    )
+    return tf.reshape(y, (2, -1, chosen.size, 1, *size))
 
 
-def _sum_of_products(boxes: Sequence[tf.Tensor], filters: tf.Tensor) -> tf.Tensor:
-    """sum_b x[b] psi[f, b], line by line."""
-    return _total([x * psi for x, psi in zip(boxes, tf.unstack(filters, axis=1), strict=True)])
+def _sum_of_products(boxes: Sequence[tf.Tensor], filters: Sequence[tf.Tensor]) -> tf.Tensor:
+    """sum_b x[b] psi[b], line by line."""
+    return _total([x * psi for x, psi in zip(boxes, filters, strict=True)])
 
 
 def _depthwise(x: tf.Tensor, kernels: Sequence[tf.Tensor]) -> list[tf.Tensor]:

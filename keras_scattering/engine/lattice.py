@@ -141,7 +141,8 @@ class Lattice:
         for x, b in sources:
             if isinstance(b, Paired):
                 (window,) = self._windows(x, b.bank)
-                parts.append(fold_by_pairs(x.planes, window, b.turn, b.size))
+                chosen, _ = b.places(sizes(x.planes)[2])
+                parts.append(fold_by_pairs(x.planes, window, chosen, b.size))
             else:
                 parts.append(fold_by_products(x.planes, self._windows(x, b), b.size))
         return _joined(parts, len(sources[0][1].size))

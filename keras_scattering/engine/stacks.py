@@ -3,12 +3,14 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from keras_scattering.engine.averages import complete
 from keras_scattering.engine.axes import multiply_last, sizes
 from keras_scattering.engine.lattice import Lattice, Source
 from keras_scattering.engine.moduli import modulus
+from keras_scattering.plans.banks import Paired
 from keras_scattering.plans.plan import AlongStack, Stack
 
 
@@ -18,6 +20,22 @@ def _planes(real: tf.Tensor, imag: tf.Tensor, stacks: int) -> tf.Tensor:
     parts = [tf.reshape(part, (-1, stacks, n, *part.shape[2:])) for part in (real, imag)]
     y = tf.concat(parts, 2)
     return tf.transpose(y, (0, 1, *range(3, len(y.shape)), 2))
+
+
+def _conjugated(imag: tf.Tensor, sources: Sequence[Source]) -> tf.Tensor:
+    """Imaginary parts (b, signals, *size), negated where a filter is a conjugate.
+
+    A conjugate filter would not do: the coarsest line of a grid stands for both its frequencies.
+    """
+    turned = [
+        bank.places(sizes(x.planes)[2])[1].ravel()
+        for x, bank in sources
+        if isinstance(bank, Paired)
+    ]
+    if not any(part.any() for part in turned):
+        return imag
+    signs = 1 - 2 * np.concatenate(turned).reshape(-1, *[1] * (len(imag.shape) - 2))
+    return imag * tf.constant(signs, imag.dtype)
 
 
 def _paths(u: tf.Tensor) -> tf.Tensor:
@@ -36,7 +54,8 @@ def filter_stack(sources: Sequence[Source], stack: Stack, ops: Lattice) -> list[
         For each of `stack.along`, averages (b, rows, *outputs), or (b, rows, *outputs, stack) where
         the stack is joint.
     """
-    y = _planes(*ops.convolve(sources), stack.stacks)
+    real, imag = ops.convolve(sources)
+    y = _planes(real, _conjugated(imag, sources), stack.stacks)
     outputs: list[tf.Tensor] = []
     for along in stack.along:
         with tf.control_dependencies(outputs[-1:]):

@@ -7,6 +7,8 @@ last one in FFT order. Windows of lines consist of blocks.
 import dataclasses
 from collections.abc import Sequence
 
+import numpy as np
+
 Box = tuple[tuple[int, int], ...]
 """The lines [start, stop) of a periodic spectrum along each axis."""
 
@@ -70,14 +72,20 @@ class Bank:
 
 @dataclasses.dataclass(frozen=True)
 class Paired:
-    """Filters that act on one signal each: filter (p + turn) mod F of a bank on signal p.
+    """Filters on a circle that act on one signal each: filter p + turn on signal p, for each turn.
 
-    The bank has one window.
+    Filter f + F of the circle is the conjugate of filter f, one of the F of a bank of one window.
     """
 
     bank: Bank
-    turn: int
+    half: int  # F, the filters of half a circle
+    turns: tuple[int, ...]
     responses = 1
+
+    def places(self, signals: int) -> tuple[np.ndarray, np.ndarray]:
+        """The filters in the bank, (turns, signals), and whether they are conjugates of these."""
+        places = np.add.outer(self.turns, np.arange(signals))
+        return places % self.half, places // self.half % 2 == 1
 
     @property
     def size(self) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from keras_scattering.filters import FilterBank, MorletBank1D, MorletBank2D
 from keras_scattering.filters.gaussian import SIGMA0, lowpass
@@ -98,7 +99,7 @@ class Angles:
         """The filters of an order, in groups of one average."""
         groups: dict[bool, list[int]] = {}
         for n in self.of_order(order):
-            groups.setdefault(self.filters[n].spin == 0, []).append(n)
+            groups.setdefault(self.T != "global" and self.filters[n].spin == 0, []).append(n)
         return list(groups.values())
 
     def along(
@@ -107,7 +108,6 @@ class Angles:
         name: str,
         order: int,
         group: Sequence[int],
-        turned: int,
         average: Average,
         rows: tuple[int, ...],
     ) -> AlongStack:
@@ -118,22 +118,31 @@ class Angles:
             name: Name of the matrices.
             order: The order of the paths.
             group: Indices of the filters.
-            turned: How many of the last signals of a stack are conjugates of the circle's.
             average: The average over the grid.
             rows: Rows of the averages in the output.
         """
-        kept = self.kept(order, group[0])
-        averaged = self.T != 0 and (self.T == "global" or self.filters[group[0]].spin != 0)
-        outputs = range(0, kept * self.step, self.step)
-        if averaged:
-            points = self.points(order, group[0]) if self.T == "global" else self.size
-            outputs = range(points)
-        matrix = np.stack([self._matrix(n, outputs, order, turned) for n in group], 2)
-        arrays.add(name, matrix.reshape(2, 2 * self.L, -1))
-        low = arrays.add(f"{name}_low", self._lowpass(len(outputs), kept)) if averaged else None
-        return AlongStack(name, len(group), low, average, rows)
+        low: np.ndarray | None = None
+        if self.T == "global":
+            points = [self.points(order, n) for n in group]
+            outputs = [range(p) for p in points]
+            low = block_diag(*(np.full((p, 1), 1 / p) for p in points))
+        elif self.T != 0 and self.filters[group[0]].spin != 0:
+            outputs = [range(self.size)] * len(group)
+            low = self._lowpass(self.kept(order, group[0]))
+        else:
+            kept = self.kept(order, group[0])
+            outputs = [range(0, kept * self.step, self.step)] * len(group)
+        matrices = [self._matrix(n, some, order) for n, some in zip(group, outputs, strict=True)]
+        arrays.add(name, np.concatenate(matrices, -1))
+        return AlongStack(
+            matrix=name,
+            filters=1 if self.T == "global" else len(group),  # the means of all make one matrix
+            lowpass=None if low is None else arrays.add(f"{name}_low", low),
+            average=average,
+            rows=rows,
+        )
 
-    def _matrix(self, n: int, outputs: range, order: int, turned: int) -> np.ndarray:
+    def _matrix(self, n: int, outputs: range, order: int) -> np.ndarray:
         """A filter as a matrix (2, 2 L, outputs), from the planes of L signals to those of outputs.
 
         On a full turn the second half holds the conjugates of the first.
@@ -143,16 +152,13 @@ class Angles:
         if not self.covariant:
             second = np.zeros_like(first)
         even, odd = first + second, first - second
-        odd = odd * np.where(np.arange(self.L) < self.L - turned, 1, -1)[:, None]
         if order == 1:
             odd = np.zeros_like(odd)  # the signals are real
         (a, b), (c, d) = ((np.real(matrix), np.imag(matrix)) for matrix in (even, odd))
         return np.stack([np.concatenate([a, -d]), np.concatenate([b, c])])
 
-    def _lowpass(self, points: int, kept: int) -> np.ndarray:
-        """The average along the circle, or over the points of a mean, (points, kept)."""
-        if self.T == "global":
-            return np.full((points, 1), 1 / points)
+    def _lowpass(self, kept: int) -> np.ndarray:
+        """The average along the circle, (size, kept)."""
         phi = lowpass(SIGMA0 / self._axis.support, self.size)
         return circulant(np.fft.ifft(phi).real, self.step, range(kept))
 
@@ -209,7 +215,7 @@ class _Designer:
         stacks = [self._order1(firsts)]
         if max_order == 2:
             for j2 in range(min(first.j for first in firsts) + 1, self.bank.J):
-                stacks += [self._order2(firsts, j2, delta) for delta in range(self.angles.L)]
+                stacks += self._order2(firsts, j2)
         nodes = []
         for i, first in enumerate(firsts, start=1):
             boxes = [bank.lines for stack in stacks for s, bank in stack.sources if s == i]
@@ -239,23 +245,31 @@ class _Designer:
         ]
         scales = sorted({first.j for first in firsts})
         done = plane.reduce(plane.log2_stride)
-        return self._stack(tuple(sources), scales, 1, -1, -1, done)
+        return self._stack(tuple(sources), scales, 1, -1, [-1], done)
 
-    def _order2(self, firsts: Sequence[First], j2: int, delta: int) -> Stack:
-        """The stack of a second scale, and of a relative or an absolute second angle."""
-        sources: list[tuple[int, Bank | Paired]] = []
-        for i, first in enumerate(firsts, start=1):
-            k = self.plane.sampling(first.j)
-            if first.j >= j2:
-                continue
-            if self.angles.covariant:
-                turn = first.filters[0] % self.angles.L + delta
-                sources.append((i, Paired(self.follower(k, j2, None), turn)))
-            else:
-                sources.append((i, self.follower(k, j2, delta)))
-        scales = sorted({first.j for first in firsts if first.j < j2})
-        average = self.average(self.plane.sampling(j2))
-        return self._stack(tuple(sources), scales, 2, j2, delta, average)
+    def _order2(self, firsts: Sequence[First], j2: int) -> list[Stack]:
+        """The stacks of a second scale, of all relative or absolute second angles."""
+        before = [(i, first) for i, first in enumerate(firsts, start=1) if first.j < j2]
+        scales = sorted({first.j for _, first in before})
+        average, L = self.average(self.plane.sampling(j2)), self.angles.L
+        # Coarse signals take many angles at once, and no more memory than the finest take for one.
+        most = 1
+        if self.angles.covariant:
+            finest, own = (math.prod(self.plane.size(self.plane.sampling(j))) for j in (1, j2))
+            most = max(n for n in range(1, L + 1) if L % n == 0 and n * own * len(scales) <= finest)
+        stacks = []
+        for start in range(0, L, most):
+            deltas = range(start, start + most)
+            sources: list[tuple[int, Bank | Paired]] = []
+            for i, first in before:
+                k, angle = self.plane.sampling(first.j), first.filters[0] % L
+                if self.angles.covariant:
+                    turns = tuple(angle + delta for delta in deltas)
+                    sources.append((i, Paired(self.follower(k, j2, None), L, turns)))
+                else:
+                    sources.append((i, self.follower(k, j2, start)))
+            stacks.append(self._stack(tuple(sources), scales, 2, j2, deltas, average))
+        return stacks
 
     def _stack(
         self,
@@ -263,23 +277,23 @@ class _Designer:
         scales: Sequence[int],
         order: int,
         j2: int,
-        delta: int,
+        deltas: Sequence[int],
         average: Average,
     ) -> Stack:
         angles, along = self.angles, []
-        turned = delta if order == 2 and angles.covariant else 0
         for group in angles.kinds(order):
             rows = tuple(
                 self.row[_Path(order, j1, j2, delta, n, theta)]
                 for j1 in scales
+                for delta in deltas
                 for n in group
                 for theta in self._thetas(order, n)
             )
-            name = f"angles{order}_{turned}_{group[0]}"
-            along.append(angles.along(self.arrays, name, order, group, turned, average, rows))
-        size = math.prod(sources[0][1].size)
+            name = f"angles{order}_{group[0]}"
+            along.append(angles.along(self.arrays, name, order, group, average, rows))
+        size, stacks = math.prod(sources[0][1].size), len(scales) * len(deltas)
         widest = max(2 * angles.L, *(self.arrays[a.matrix].shape[-1] for a in along))
-        return Stack(sources, tuple(along), False, 2 * size * widest * len(scales), len(scales))
+        return Stack(sources, tuple(along), False, 2 * size * widest * stacks, stacks)
 
     def _thetas(self, order: int, n: int) -> Sequence[int]:
         angles = self.angles
