@@ -125,7 +125,7 @@ class Angles:
         if self.T == "global":
             points = [self.points(order, n) for n in group]
             outputs = [range(p) for p in points]
-            low = block_diag(*(np.full((p, 1), 1 / p) for p in points))
+            low = np.asarray(block_diag(*(np.full((p, 1), 1 / p) for p in points)))
         elif self.T != 0 and self.filters[group[0]].spin != 0:
             outputs = [range(self.size)] * len(group)
             low = self._lowpass(self.kept(order, group[0]))
