@@ -33,6 +33,7 @@ def gradients(layer, x, slope):
     return run
 
 
+@pytest.mark.slow
 @every([case for case in SMALL if not case.name.startswith("3d")])
 @pytest.mark.parametrize("way", ["plain", pytest.param("jit", marks=pytest.mark.slow), "matrix"])
 def test_gradients_do_not_depend_on_the_amplitude(case, way):

@@ -119,6 +119,7 @@ def test_the_cases_of_a_layer_set_every_argument(layer):
 NEEDED = {"tf-spiral": "Q", "rotation-channels-first": "T_theta", "deep-channels": "J_fr"}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*are channels and samples in their places:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*tends to be a copy of the signal:UserWarning")
 @every(CASES)
@@ -318,6 +319,7 @@ def test_inputs_of_other_types_are_cast(case, dtype):
 # Graphs, compilers and pipelines
 
 
+@pytest.mark.slow
 @small_first
 def test_xla_agrees(case):
     layer = case.make()
@@ -372,7 +374,7 @@ def test_maps_over_a_dataset(case, batched, built):
     assert_close(layer(case.inputs(BATCH)), expected(case))  # however it was built
 
 
-@every(SMALL)
+@every(FEW)
 @pytest.mark.parametrize("batched", [True, False])
 def test_coefficients_are_cached_to_disk(case, batched, tmp_path):
     layer = case.make()

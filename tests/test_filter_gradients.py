@@ -57,6 +57,7 @@ def every(cases):
     return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
 
 
+@pytest.mark.slow
 @every(VARIED)
 def test_it_is_the_limit_of_differences(case):
     layer, x, rng = layer_of(case), inputs(case, BATCH), np.random.default_rng(1)

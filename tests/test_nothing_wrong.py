@@ -233,6 +233,7 @@ def test_a_forked_process_is_told_to_spawn():
     assert run.stdout.split() == ["7"]
 
 
+@pytest.mark.slow
 @every(VARIED)
 def test_first_calls_from_many_threads_build_once(case, monkeypatch):
     layer, x, plans = case.make(), case.inputs(2), []

@@ -31,6 +31,7 @@ for module in ("features", "plot", "sklearn"):
 """
 
 
+@pytest.mark.slow
 def test_the_package_works_without_what_is_optional():
     run = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False

@@ -239,6 +239,7 @@ def count2d(**arguments):
     return shape[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("J", [5, 6, 7, 8])
 @pytest.mark.parametrize("L", [4, 8])
 def test_number_of_rows(J, L):
@@ -493,6 +494,7 @@ def test_normalised_rows_are_at_most_one(setting, field):
     assert 0.5 < np.abs(y).max() <= 1 + 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("padding", ["periodic", "reflect"])
 @every_setting

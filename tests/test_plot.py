@@ -310,6 +310,7 @@ def test_second_disc_divides_the_sectors_of_the_first():
     assert len(plot.discs(image_layer(max_order=1), y[..., : 1 + 24])) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{}, {"T": "signal"}, {"T": 64, "format": "joint"}, {"T": None, "F": 0}]
 )
@@ -453,6 +454,7 @@ def test_the_dashed_lines_of_spectra_have_a_key():
     assert [text.get_text() for text in key.get_texts()] == ["one scale", "two scales"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalize", [True, "adapted", False])
 def test_noise_looks_flat_among_spectra(normalize):
     """The axes are no finer than what differs by chance."""

@@ -128,6 +128,7 @@ DEFINED = [
 every_defined = pytest.mark.parametrize(("shape", "arguments"), DEFINED, ids=str)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fft", ["native", "matrix"])
 @every_defined
 def test_definition(shape, arguments, fft):

@@ -160,6 +160,7 @@ def operations_on(grid):
     return OPERATIONS if len(grid[0]) == 2 else OPERATIONS[:3]
 
 
+@pytest.mark.slow
 @every_grid
 @every_count
 def test_filtered_signals(grid, paths, filters):
@@ -215,6 +216,7 @@ def test_averages_on_a_line(kind, paths):
 # Stacks and products
 
 
+@pytest.mark.slow
 @every_grid
 @pytest.mark.parametrize("joint", [False, True])
 @pytest.mark.parametrize(("paths", "filters", "samples", "kept"), [(1, 1, 1, 1), (3, 2, 3, 2)])

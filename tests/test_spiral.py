@@ -103,6 +103,7 @@ DEFINED = [
 every_defined = pytest.mark.parametrize(("size", "arguments"), DEFINED, ids=str)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fft", ["native", "matrix"])
 @every_defined
 def test_definition(size, arguments, fft):

@@ -484,6 +484,7 @@ def test_the_last_finite_place_is_returned(optimizer):
     assert np.isfinite(history["error"]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_an_interruption_returns_what_there_is(monkeypatch, optimizer):
     step, calls = optimizers.Course.step, []
