@@ -191,13 +191,15 @@ def signals(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     return finite(name, array)
 
 
-def refuse_beyond(name: str, sizes: Any, precision: str, power: int = 1) -> None:
-    """Refuse signals of a size of whose powers a precision does not hold the last digits."""
+def refuse_beyond(name: str, sizes: Any, precision: str, squared: bool = False) -> None:
+    """Refuse signals of a size whose last digits, or those of its square, a precision loses."""
     sizes, held = np.atleast_1d(sizes), np.finfo(precision)
-    least, most = ((x ** (1 / power)) for x in (held.tiny / held.eps, held.max * held.eps))
+    least, most = held.tiny / held.eps, held.max * held.eps
+    if squared:
+        least, most = np.sqrt(least), np.sqrt(most)
     beyond = sizes[~((sizes >= least) & (sizes <= most))]
     if len(beyond):
-        what = "which" if power == 1 else "whose squares"
+        what = "whose squares" if squared else "which"
         raise ValueError(
             f"Argument `{name}` must be of signals of a size from {least:.0e} to {most:.0e}, "
             f"{what} {precision} holds with all their digits: scale them, or make the layer in "

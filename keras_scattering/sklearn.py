@@ -181,8 +181,8 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):
         return tags
 
 
-# The columns that tell paths of one order apart, if a layer has them.
-_FILTERS = ("n1", "n2", "n_fr", "n_fr2", "n_oct", "delta", "n_theta", "theta")
+# Besides the wavelets, the columns that tell paths of one order apart, if a layer has them.
+_FILTERS = ("n_fr", "n_fr2", "n_oct", "delta", "n_theta", "theta")
 
 
 def _path_names(meta: dict[str, np.ndarray]) -> list[str]:
@@ -193,9 +193,8 @@ def _path_names(meta: dict[str, np.ndarray]) -> list[str]:
         ends = ["_imag" if part == "imag" else "" for part in meta.get("part", heads)]
     else:
         heads = [f"S{order}" for order in meta["order"]]
-        columns = [name for name in _FILTERS if name in meta]
-        if "n1" not in meta:
-            columns = ["j1", "j2", *columns] if "j1" in meta else columns
+        wavelets = ("n1", "n2") if "n1" in meta else ("j1", "j2")
+        columns = [*wavelets, *(name for name in _FILTERS if name in meta)]
         ends = [""] * len(heads)
     # Missing is -1, but a shift may be negative: it is missing where its length has no index.
     given = {n: meta["n" if n in ("t1", "t2") else n] >= 0 for n in columns}

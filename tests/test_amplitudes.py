@@ -35,7 +35,7 @@ def gradients(layer, x, slope):
 
 @pytest.mark.slow
 @every([case for case in SMALL if not case.name.startswith("3d")])
-@pytest.mark.parametrize("way", ["plain", pytest.param("jit", marks=pytest.mark.slow), "matrix"])
+@pytest.mark.parametrize("way", ["plain", "jit", "matrix"])
 def test_gradients_do_not_depend_on_the_amplitude(case, way):
     layer, x = case.make(**WAYS[way]), case.inputs(3) / 8
     slope = np.random.default_rng(1).standard_normal(first_output(layer, x).shape)

@@ -406,7 +406,7 @@ def test_parts_of_a_batch_make_the_whole(case, few_at_once):
 
 @pytest.mark.slow
 @every(SMALL)
-@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("jit_compile", [False, True])
 def test_a_graph_of_parts_has_the_same_gradient(case, jit_compile, few_at_once):
     x = tf.constant(case.inputs(5), steep(case))
     layer = case.make(dtype=steep(case))
@@ -458,8 +458,7 @@ def policy(request):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "policy", "jit_compile"),
-    [(case, "float32", False) for case in SMALL]
-    + [pytest.param(case, "mixed_bfloat16", True, marks=pytest.mark.slow) for case in FEW],
+    [(case, "float32", False) for case in SMALL] + [(case, "mixed_bfloat16", True) for case in FEW],
     ids=lambda value: getattr(value, "name", str(value)),
     indirect=["policy"],
 )

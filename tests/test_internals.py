@@ -65,7 +65,7 @@ GONE = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("gone", GONE)
-@pytest.mark.parametrize("kind", ["1d", "2d", pytest.param("jit", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["1d", "2d", "jit"])
 def test_fallbacks_give_the_same(kind, gone, monkeypatch):
     expected = whole(kind)
     GONE[gone](monkeypatch.setattr)

@@ -92,7 +92,7 @@ class SpectraLayer(ScatteringLayer):
             count += len(batch)
             largest = max(largest, float(tf.reduce_max(tf.abs(tf.cast(batch, "float64")))))
         if largest:
-            _validate.refuse_beyond("data", largest, self._precision, power=2)
+            _validate.refuse_beyond("data", largest, self._precision, squared=True)
         if self._powers is None or not np.isfinite(total).all() or not total.any():
             raise ValueError(
                 "Argument `data` must hold signals that are finite and not all zero. "
